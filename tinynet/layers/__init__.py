@@ -1,0 +1,20 @@
+"""The layers, one lesson a file."""
+
+from .batchnorm import BatchNorm2d
+from .conv import Conv2d, col2im, im2col
+from .flatten import Flatten
+from .linear import Linear
+from .pool import AvgPool2d, MaxPool2d
+from .relu import ReLU
+
+__all__ = [
+    "AvgPool2d",
+    "BatchNorm2d",
+    "Conv2d",
+    "Flatten",
+    "Linear",
+    "MaxPool2d",
+    "ReLU",
+    "col2im",
+    "im2col",
+]

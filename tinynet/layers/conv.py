@@ -1,0 +1,132 @@
+"""Convolution, as one matrix product.
+
+An output pixel is the sum, over a kh × kw patch of all input channels, of input times weight:
+
+    y[n,o,p,q] = b[o] + Σ_{c,i,j} weight[o,c,i,j] · x̂[n, c, p·sh + i, q·sw + j]
+
+where x̂ is x inside a frame of zeros (the padding) and sh, sw are the strides. `im2col` writes
+the patch of each output pixel into a column of a matrix; then the sum is a matrix product:
+
+    y = W @ cols + b       W: (o, c·kh·kw), cols: (n, c·kh·kw, oh·ow), y: (n, o, oh·ow)
+
+Backward, from dy = dL/dy. For a product y = W @ cols, dL/dW = dy @ colsᵀ and
+dL/dcols = Wᵀ @ dy; b is added to each pixel of each image, so its gradient is the sum of dy
+over them. im2col copies each pixel of x to all columns whose patch holds it; hence a pixel's
+gradient is the sum over those columns, which is `col2im`.
+
+K. Chellapilla, S. Puri, P. Simard. High performance convolutional neural networks for document
+processing. IWFHR 2006.
+"""
+
+import numpy as np
+
+from ..layer import Layer, Parameter
+from ..sizes import describe, output_size, pair, positive_int, window_shape
+
+
+class Conv2d(Layer):
+    """2-d convolution (cross-correlation, as in PyTorch) of images (N, C, H, W).
+
+    in_channels, out_channels: numbers of channels. kernel_size, stride, padding: in pixels, an
+    int or a pair (rows, columns). rng: a numpy Generator or a seed; weight (o, c, kh, kw) and
+    bias (o,) start uniform in ±1/√(c·kh·kw), as PyTorch's do.
+    """
+
+    can_skip_dx = True
+
+    def __init__(
+        self,
+        in_channels,
+        out_channels,
+        kernel_size,
+        stride=1,
+        padding=0,
+        bias=True,
+        *,
+        rng=None,
+        dtype=np.float32,
+    ):
+        self.in_channels = positive_int(in_channels, "Conv2d: in_channels")
+        self.out_channels = positive_int(out_channels, "Conv2d: out_channels")
+        self.kernel_size = pair(kernel_size, "Conv2d: kernel_size", at_least=1)
+        self.stride = pair(stride, "Conv2d: stride", at_least=1)
+        self.padding = pair(padding, "Conv2d: padding", at_least=0)
+        rng = np.random.default_rng(rng)
+        shape = (out_channels, in_channels, *self.kernel_size)
+        bound = 1 / np.sqrt(in_channels * self.kernel_size[0] * self.kernel_size[1])
+        self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+        self.bias = (
+            Parameter(rng.uniform(-bound, bound, out_channels).astype(dtype)) if bias else None
+        )
+
+    def forward(self, x):  # x: (n, c, h, w)
+        self.check(x)
+        cols = im2col(x, self.kernel_size, self.stride, self.padding)  # (n, c·kh·kw, oh·ow)
+        weight = self.weight.data.astype(x.dtype, copy=False).reshape(self.out_channels, -1)
+        y = weight @ cols  # (n, o, oh·ow)
+        if self.bias is not None:
+            y += self.bias.data.astype(x.dtype, copy=False)[:, None]
+        y = y.reshape(self.output_shape(x.shape))
+        self.save(y, cols, weight, x.shape)
+        return y
+
+    def backward(self, dy, need_dx=True):  # dy: (n, o, oh, ow)
+        cols, weight, x_shape = self.saved(dy)
+        dy = dy.reshape(*dy.shape[:2], -1)  # (n, o, oh·ow)
+        dweight = (dy @ cols.transpose(0, 2, 1)).sum(axis=0)  # (o, c·kh·kw)
+        self.weight.grad = dweight.reshape(self.weight.data.shape).astype(self.weight.data.dtype)
+        if self.bias is not None:
+            self.bias.grad = dy.sum(axis=(0, 2)).astype(self.bias.data.dtype)
+        if not need_dx:
+            return None
+        dcols = weight.T @ dy  # (n, c·kh·kw, oh·ow)
+        return col2im(dcols, x_shape, self.kernel_size, self.stride, self.padding)
+
+    def output_shape(self, shape):
+        return window_shape(self, shape, self.in_channels, self.out_channels)
+
+    def __repr__(self):
+        return f"Conv2d({self.in_channels}→{self.out_channels}, {describe(self, (1, 1))})"
+
+
+def im2col(x, kernel_size, stride=1, padding=0, fill=0):
+    """Each output pixel's patch of x, as a column.
+
+    x: (n, c, h, w) → (n, c·kh·kw, oh·ow), with oh = (h + 2·ph − kh) // sh + 1, ow likewise.
+    Row (c, i, j) of the result is channel c of x moved by (i, j), at every stride-th pixel.
+    kernel_size, stride, padding: ints or pairs; the padding has the value `fill`.
+    """
+    (kh, kw), (sh, sw), (ph, pw) = window = _pairs(kernel_size, stride, padding)
+    n, c, h, w = x.shape
+    oh, ow = output_size(h, w, *window)
+    framed = np.full((n, c, h + 2 * ph, w + 2 * pw), fill, x.dtype)
+    framed[:, :, ph : ph + h, pw : pw + w] = x
+    cols = np.empty((n, c, kh, kw, oh, ow), x.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            cols[:, :, i, j] = framed[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw]
+    return cols.reshape(n, c * kh * kw, oh * ow)
+
+
+def col2im(cols, x_shape, kernel_size, stride=1, padding=0):
+    """The transpose of im2col: each pixel of x gets the sum of its copies in cols.
+
+    cols: (n, c·kh·kw, oh·ow), x_shape: (n, c, h, w) → (n, c, h, w).
+    """
+    (kh, kw), (sh, sw), (ph, pw) = window = _pairs(kernel_size, stride, padding)
+    n, c, h, w = x_shape
+    oh, ow = output_size(h, w, *window)
+    cols = cols.reshape(n, c, kh, kw, oh, ow)
+    framed = np.zeros((n, c, h + 2 * ph, w + 2 * pw), cols.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            framed[:, :, i : i + sh * oh : sh, j : j + sw * ow : sw] += cols[:, :, i, j]
+    return np.ascontiguousarray(framed[:, :, ph : ph + h, pw : pw + w])
+
+
+def _pairs(kernel_size, stride, padding):
+    return (
+        pair(kernel_size, "kernel_size", at_least=1),
+        pair(stride, "stride", at_least=1),
+        pair(padding, "padding", at_least=0),
+    )

@@ -1,0 +1,59 @@
+"""The fully connected layer: each output is a weighted sum of all inputs.
+
+    y = x @ Wᵀ + b        x: (n, i), W: (o, i), b: (o,), y: (n, o)
+
+Backward, from dy = dL/dy: y[n,o] = Σ_i x[n,i]·W[o,i] + b[o], so W[o,i] is met once for each n,
+with factor x[n,i]; x[n,i] once for each o, with factor W[o,i]; b[o] once for each n:
+
+    dW = dyᵀ @ x          dx = dy @ W          db = Σ_n dy
+"""
+
+import numpy as np
+
+from ..layer import Layer, Parameter
+from ..sizes import positive_int
+
+
+class Linear(Layer):
+    """(N, in_features) to (N, out_features).
+
+    rng: a numpy Generator or a seed; weight (o, i) and bias (o,) start uniform in
+    ±1/√in_features, as PyTorch's do.
+    """
+
+    can_skip_dx = True
+
+    def __init__(self, in_features, out_features, bias=True, *, rng=None):
+        self.in_features = positive_int(in_features, "Linear: in_features")
+        self.out_features = positive_int(out_features, "Linear: out_features")
+        rng = np.random.default_rng(rng)
+        bound = 1 / np.sqrt(in_features)
+        weight = rng.uniform(-bound, bound, (out_features, in_features))
+        self.weight = Parameter(weight.astype(np.float32))
+        self.bias = None
+        if bias:
+            self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(np.float32))
+
+    def forward(self, x):  # x: (n, i)
+        self.check(x)
+        weight = self.weight.data.astype(x.dtype, copy=False)
+        y = x @ weight.T  # (n, o)
+        if self.bias is not None:
+            y += self.bias.data.astype(x.dtype, copy=False)
+        self.save(y, x, weight)
+        return y
+
+    def backward(self, dy, need_dx=True):  # dy: (n, o)
+        x, weight = self.saved(dy)
+        self.weight.grad = (dy.T @ x).astype(self.weight.data.dtype, copy=False)
+        if self.bias is not None:
+            self.bias.grad = dy.sum(axis=0).astype(self.bias.data.dtype, copy=False)
+        return dy @ weight if need_dx else None
+
+    def output_shape(self, shape):
+        if len(shape) != 2 or shape[1] != self.in_features or shape[0] == 0:
+            raise ValueError(f"{self}: expected (N, {self.in_features}), got {tuple(shape)}")
+        return shape[0], self.out_features
+
+    def __repr__(self):
+        return f"Linear({self.in_features}→{self.out_features})"

@@ -1,0 +1,89 @@
+"""Pooling: each window of a channel becomes one number, its maximum or its mean.
+
+Both slide a window over each channel by itself. With each channel as an image of its own,
+`im2col` writes every window into a column, and pooling is one operation down the columns:
+
+    cols: (n·c, kh·kw, oh·ow)  →  y = max or mean over axis 1: (n·c, oh·ow)
+
+Backward. Maximum: y is a copy of the largest entry of its window, so dy goes to that entry and
+the others get 0; where several are largest (after ReLU, windows of zeros are routine) the first
+in reading order is the one. Mean: each of the kh·kw entries has factor 1/(kh·kw), so each gets
+dy/(kh·kw). Where windows overlap a pixel gets the sum of its entries, which is `col2im`.
+"""
+
+import numpy as np
+
+from ..layer import Layer
+from ..sizes import describe, pair, window_shape
+from .conv import col2im, im2col
+
+
+class _Pool2d(Layer):
+    """What the two have in common: the window. stride None: the kernel size."""
+
+    def __init__(self, kernel_size, stride=None, padding=0):
+        name = type(self).__name__
+        self.kernel_size = pair(kernel_size, f"{name}: kernel_size", at_least=1)
+        stride = self.kernel_size if stride is None else stride
+        self.stride = pair(stride, f"{name}: stride", at_least=1)
+        self.padding = pair(padding, f"{name}: padding", at_least=0)
+        if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
+            # so that no window lies wholly in the padding
+            raise ValueError(
+                f"{name}: expected padding of at most half the kernel size "
+                f"{self.kernel_size}, got {self.padding}"
+            )
+
+    def columns(self, x, fill):  # x: (n, c, h, w)
+        """Every window as a column: (n·c, kh·kw, oh·ow)."""
+        n, c, h, w = x.shape
+        x = x.reshape(n * c, 1, h, w)
+        return im2col(x, self.kernel_size, self.stride, self.padding, fill)
+
+    def pixels(self, dcols, x_shape):
+        """The sum, for each pixel, of its entries in the columns: (n, c, h, w)."""
+        n, c, h, w = x_shape
+        dx = col2im(dcols, (n * c, 1, h, w), self.kernel_size, self.stride, self.padding)
+        return dx.reshape(x_shape)
+
+    def output_shape(self, shape):
+        return window_shape(self, shape, None, None)
+
+    def __repr__(self):
+        return f"{type(self).__name__}({describe(self, self.kernel_size)})"
+
+
+class MaxPool2d(_Pool2d):
+    """The maximum of each window of (N, C, H, W); the padding counts as −∞."""
+
+    def forward(self, x):
+        self.check(x)
+        cols = self.columns(x, fill=-np.inf)
+        winner = cols.argmax(axis=1)[:, None]  # (n·c, 1, oh·ow), the first of equal ones
+        y = np.take_along_axis(cols, winner, axis=1).reshape(self.output_shape(x.shape))
+        self.save(y, winner, x.shape)
+        return y
+
+    def backward(self, dy):
+        winner, x_shape = self.saved(dy)
+        kh, kw = self.kernel_size
+        dcols = np.zeros((winner.shape[0], kh * kw, winner.shape[2]), dy.dtype)
+        np.put_along_axis(dcols, winner, dy.reshape(winner.shape), axis=1)
+        return self.pixels(dcols, x_shape)
+
+
+class AvgPool2d(_Pool2d):
+    """The mean of each window of (N, C, H, W); the padding counts as zeros, as in PyTorch."""
+
+    def forward(self, x):
+        self.check(x)
+        y = self.columns(x, fill=0).mean(axis=1).reshape(self.output_shape(x.shape))
+        self.save(y, x.shape)
+        return y
+
+    def backward(self, dy):
+        (x_shape,) = self.saved(dy)
+        n, c, oh, ow = dy.shape
+        kh, kw = self.kernel_size
+        dwindow = dy.reshape(n * c, 1, oh * ow) / (kh * kw)
+        return self.pixels(np.repeat(dwindow, kh * kw, axis=1), x_shape)

@@ -1,0 +1,28 @@
+"""The rectified linear unit: y = max(x, 0), element by element.
+
+Backward: where x > 0, y moves as x does, so dx = dy; elsewhere y stays 0, so dx = 0. At x = 0,
+where there is no derivative, we take 0, as PyTorch does.
+
+V. Nair, G. Hinton. Rectified linear units improve restricted Boltzmann machines. ICML 2010.
+"""
+
+import numpy as np
+
+from ..layer import Layer
+
+
+class ReLU(Layer):
+    """max(x, 0) of an array of any shape."""
+
+    def forward(self, x):
+        self.check(x)
+        y = np.maximum(x, 0)
+        self.save(y, x > 0)
+        return y
+
+    def backward(self, dy):
+        (positive,) = self.saved(dy)
+        return np.where(positive, dy, np.zeros((), dy.dtype))
+
+    def output_shape(self, shape):
+        return shape

@@ -1,0 +1,85 @@
+"""Softmax and cross-entropy: from logits to one number.
+
+For an image with logits z (one a class), softmax gives probabilities p_k = e^{z_k} / Σ_j e^{z_j},
+and the loss is the cross-entropy between them and the target q, averaged over the n images:
+
+    L = −1/n · Σ_images Σ_k q_k · log p_k
+
+q is 1 at the label and 0 elsewhere; with label smoothing ε it is (1 − ε) there plus ε/K on each
+of the K classes. Backward: log p_k = z_k − log Σ_j e^{z_j}, whose derivative with respect to z_i
+is [i = k] − p_i; summed with the weights q_k (which add up to 1), −Σ_k q_k([i = k] − p_i) is
+
+    dz = (p − q) / n
+
+C. Szegedy et al. Rethinking the Inception architecture for computer vision. CVPR 2016 (label
+smoothing).
+"""
+
+import numpy as np
+
+from .layer import FLOATS
+
+
+class CrossEntropyLoss:
+    """Mean cross-entropy of logits (N, K) and integer labels (N,) in 0 … K − 1.
+
+    label_smoothing: ε in [0, 1], as in PyTorch.
+    """
+
+    def __init__(self, label_smoothing=0.0):
+        if not 0 <= label_smoothing <= 1:
+            raise ValueError(
+                f"CrossEntropyLoss: expected label_smoothing in [0, 1], got {label_smoothing}"
+            )
+        self.label_smoothing = float(label_smoothing)
+        self._saved = None
+
+    def forward(self, logits, labels):
+        """The loss, a float. logits: (N, K), float32 or float64; labels: (N,), any integers."""
+        labels = check_labels(logits, labels)
+        n, k = logits.shape
+        target = np.full((n, k), self.label_smoothing / k, logits.dtype)
+        target[np.arange(n), labels] += 1 - self.label_smoothing
+        shifted = logits - logits.max(axis=1, keepdims=True)  # the same p, and no overflow
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        self._saved = log_p, target
+        # where: 0 · log 0 counts as 0, for classes with a logit of −∞
+        return float(-np.sum(target * log_p, where=target > 0, dtype=np.float64) / n)
+
+    def backward(self):
+        """dlogits (N, K), once for each forward."""
+        if self._saved is None:
+            raise RuntimeError(
+                "CrossEntropyLoss: backward without a forward before it "
+                "(each forward allows one backward)"
+            )
+        log_p, target = self._saved
+        self._saved = None
+        return (np.exp(log_p) - target) / len(target)
+
+    def __call__(self, logits, labels):
+        return self.forward(logits, labels)
+
+
+def check_labels(logits, labels):
+    """labels as an integer array that fits logits; ValueError or TypeError otherwise."""
+    if not isinstance(logits, np.ndarray) or logits.dtype not in FLOATS:
+        got = getattr(logits, "dtype", type(logits).__name__)
+        raise TypeError(f"CrossEntropyLoss: expected float32 or float64 logits, got {got}")
+    if logits.ndim != 2 or 0 in logits.shape:
+        raise ValueError(f"CrossEntropyLoss: expected logits (N, K), got {logits.shape}")
+    labels = np.asarray(labels)
+    if labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"CrossEntropyLoss: expected {logits.shape[0]} labels, one for each row of logits "
+            f"{logits.shape}, got {labels.shape}"
+        )
+    if labels.dtype.kind not in "iu":
+        raise TypeError(f"CrossEntropyLoss: expected integer labels, got {labels.dtype}")
+    wrong = np.flatnonzero((labels < 0) | (labels >= logits.shape[1]))
+    if wrong.size:
+        raise ValueError(
+            f"CrossEntropyLoss: expected labels in 0 … {logits.shape[1] - 1}, got "
+            f"{labels[wrong[0]]} at index {wrong[0]}"
+        )
+    return labels

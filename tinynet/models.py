@@ -1,0 +1,36 @@
+"""Networks that are known by name."""
+
+import numpy as np
+
+from .layer import Sequential
+from .layers import AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, ReLU
+
+
+def mnist_lite(rng=None):
+    """The network for 28×28 digits with 11,950 parameters: (N, 1, 28, 28) to logits (N, 10).
+
+    rng: a numpy Generator, or a seed, for the initial weights.
+    """
+    rng = np.random.default_rng(rng)
+
+    def block(in_channels, out_channels, padding=1):
+        return (
+            Conv2d(in_channels, out_channels, 3, padding=padding, rng=rng),
+            ReLU(),
+            BatchNorm2d(out_channels),
+        )
+
+    return Sequential(
+        *block(1, 8),
+        *block(8, 8),
+        *block(8, 8),
+        MaxPool2d(2),  # 28×28 to 14×14
+        *block(8, 16),
+        *block(16, 16),
+        *block(16, 16),
+        MaxPool2d(2),  # 14×14 to 7×7
+        *block(16, 20, padding=0),  # 7×7 to 5×5
+        Conv2d(20, 10, 3, rng=rng),  # 5×5 to 3×3: a 3×3 map of logits for each class
+        AvgPool2d(3),
+        Flatten(),
+    )

@@ -1,0 +1,162 @@
+"""Stochastic gradient descent, and the one-cycle schedule of its rate.
+
+SGD with momentum keeps for each parameter p a velocity v, a sum of past gradients that fades by
+the factor μ (momentum) each step, and moves p against it at the rate η:
+
+    g = dL/dp + λ·p        λ: weight decay, the gradient of λ/2·‖p‖²
+    v ← μ·v + g            v starts as the first g
+    p ← p − η·v            Nesterov: p ← p − η·(g + μ·v), a look one step ahead
+
+OneCycleLR moves η along two half cosines, from a small rate up to max_lr and down to almost
+nothing, and the momentum the other way round: where steps are long, the past counts less.
+
+I. Sutskever et al. On the importance of initialization and momentum in deep learning. ICML 2013.
+L. Smith, N. Topin. Super-convergence: very fast training of neural networks using large learning
+rates. arXiv:1708.07120, 2018. Both as in PyTorch, whose formulas differ in details.
+"""
+
+import math
+
+import numpy as np
+
+from .layer import Parameter
+
+
+class SGD:
+    """Gradient descent on parameters, in place.
+
+    parameters: [Parameter], or groups as in PyTorch: dicts with "params": [Parameter] and, where
+    a group differs from the rest, "lr", "momentum", "nesterov" or "weight_decay".
+    lr: the rate η; read and set it as `param_groups[i]["lr"]`.
+    """
+
+    def __init__(self, parameters, lr, momentum=0.0, nesterov=False, weight_decay=0.0):
+        defaults = dict(lr=lr, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay)
+        groups = list(parameters)
+        if not groups:
+            raise ValueError("SGD: expected parameters, got an empty list")
+        if not isinstance(groups[0], dict):
+            groups = [{"params": groups}]
+        self.param_groups = [_checked_group(group, defaults) for group in groups]
+        everything = [p for group in self.param_groups for p in group["params"]]
+        if len(set(everything)) < len(everything):
+            raise ValueError("SGD: a parameter is listed twice; it would be moved twice a step")
+        self.velocity = {}  # Parameter: array of its shape
+
+    def step(self):
+        """Move every parameter that has a gradient; raise if none has."""
+        moves = [(p, g) for g in self.param_groups for p in g["params"] if p.grad is not None]
+        if not moves:
+            raise RuntimeError("SGD.step: no parameter has a gradient; call backward first")
+        for p, _ in moves:
+            if p.grad.shape != p.data.shape:
+                raise ValueError(
+                    f"SGD.step: expected a gradient of shape {p.data.shape}, got {p.grad.shape}"
+                )
+        for p, group in moves:
+            lr, momentum = float(group["lr"]), float(group["momentum"])
+            g = p.grad
+            if group["weight_decay"]:
+                g = g + float(group["weight_decay"]) * p.data
+            if momentum:
+                if p in self.velocity:
+                    v = self.velocity[p]
+                    v *= momentum
+                    v += g
+                else:
+                    v = self.velocity[p] = np.array(g, p.data.dtype)
+                g = g + momentum * v if group["nesterov"] else v
+            p.data -= lr * g
+
+
+def _checked_group(group, defaults):
+    if not isinstance(group, dict) or "params" not in group:
+        raise TypeError(f'SGD: expected a group to be a dict with "params", got {group!r}')
+    group = {**defaults, **group, "params": list(group["params"])}
+    unknown = group.keys() - defaults.keys() - {"params"}
+    if unknown:
+        raise ValueError(f"SGD: unknown settings in a group: {', '.join(sorted(unknown))}")
+    for p in group["params"]:
+        if not isinstance(p, Parameter):
+            raise TypeError(f"SGD: expected Parameters, got {type(p).__name__}")
+    for name in ("lr", "momentum", "weight_decay"):
+        if not group[name] >= 0:
+            raise ValueError(f"SGD: expected {name} ≥ 0, got {group[name]}")
+    if group["nesterov"] and group["momentum"] == 0:
+        raise ValueError("SGD: nesterov needs momentum > 0")
+    return group
+
+
+class OneCycleLR:
+    """The one-cycle schedule: call step() after each optimizer.step().
+
+    optimizer: an SGD; max_lr: the peak rate, a number or one for each group; total_steps: of the
+    whole run. The rate goes from max_lr / div_factor to max_lr over the first `pct_start` of the
+    steps, then down to max_lr / div_factor / final_div_factor. With cycle_momentum the momentum
+    goes from max_momentum to base_momentum and back meanwhile.
+    """
+
+    def __init__(
+        self,
+        optimizer,
+        max_lr,
+        total_steps,
+        pct_start=0.3,
+        cycle_momentum=True,
+        base_momentum=0.85,
+        max_momentum=0.95,
+        div_factor=25.0,
+        final_div_factor=1e4,
+    ):
+        groups = optimizer.param_groups
+        self.max_lrs = [float(r) for r in np.broadcast_to(max_lr, len(groups))]
+        if total_steps != int(total_steps) or total_steps < 1:
+            raise ValueError(f"OneCycleLR: expected total_steps ≥ 1, got {total_steps}")
+        if not 0 <= pct_start <= 1:
+            raise ValueError(f"OneCycleLR: expected pct_start in [0, 1], got {pct_start}")
+        if not all(rate >= 0 for rate in self.max_lrs):
+            raise ValueError(f"OneCycleLR: expected max_lr ≥ 0, got {max_lr}")
+        if cycle_momentum and not all(g["momentum"] for g in groups):
+            raise ValueError("OneCycleLR: cycle_momentum needs an optimizer with momentum > 0")
+        self.optimizer = optimizer
+        self.total_steps = int(total_steps)
+        self.pct_start = pct_start
+        self.cycle_momentum = cycle_momentum
+        self.base_momentum, self.max_momentum = base_momentum, max_momentum
+        self.div_factor, self.final_div_factor = div_factor, final_div_factor
+        self.steps = 0  # optimizer steps done
+        self._set()
+
+    def step(self):
+        """Set the rate and momentum for the next optimizer step."""
+        if self.steps == self.total_steps:
+            raise ValueError(
+                f"OneCycleLR: step {self.steps + 1} of a schedule of {self.total_steps} steps"
+            )
+        self.steps += 1
+        self._set()
+
+    def get_last_lr(self):
+        """[the rate of each group, as last set]."""
+        return [group["lr"] for group in self.optimizer.param_groups]
+
+    def _set(self):
+        for group, max_lr in zip(self.optimizer.param_groups, self.max_lrs, strict=True):
+            start = max_lr / self.div_factor
+            group["lr"] = self._at(start, max_lr, start / self.final_div_factor)
+            if self.cycle_momentum:
+                high, low = self.max_momentum, self.base_momentum
+                group["momentum"] = self._at(high, low, high)
+
+    def _at(self, first, peak, last):
+        """The value at this step, on half cosines first → peak → last."""
+        top = self.pct_start * self.total_steps - 1  # the step of the peak, not always whole
+        end = self.total_steps - 1
+        if self.steps <= top:
+            return _cosine(first, peak, self.steps / top if top else 1)
+        return _cosine(peak, last, (self.steps - top) / (end - top) if end > top else 1)
+
+
+def _cosine(start, end, part):
+    """From start (part = 0) to end (part = 1) along half a cosine."""
+    return end + (start - end) / 2 * (1 + math.cos(math.pi * part))
