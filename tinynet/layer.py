@@ -153,7 +153,8 @@ class Layer:
         """[(name, array)], the arrays themselves, layer by layer as PyTorch orders them."""
         state = []
         for prefix, layer in self.walk():
-            state += [(prefix + k, v.data) for k, v in vars(layer).items() if type(v) is Parameter]
+            own = [(k, v) for k, v in vars(layer).items() if isinstance(v, Parameter)]
+            state += [(prefix + k, v.data) for k, v in own]
             state += [(prefix + k, getattr(layer, k)) for k in layer.buffer_names]
         return state
 
@@ -226,7 +227,7 @@ class Sequential(Layer):
                 if i == 0 and not need_dx and layer.can_skip_dx:
                     return layer.backward(dy, need_dx=False)
                 dy = layer.backward(dy)
-        return dy
+        return dy if need_dx else None
 
     def check(self, x):
         for i, layer in enumerate(self.layers[:1]):
@@ -253,6 +254,13 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+def in_a_row(model):
+    """[layer] of a network in the order they run, those of Sequentials inside it included."""
+    if hasattr(model, "layers"):
+        return [layer for inner in model.layers for layer in in_a_row(inner)]
+    return [model]
 
 
 @contextmanager

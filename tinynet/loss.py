@@ -43,8 +43,8 @@ class CrossEntropyLoss:
         shifted = logits - logits.max(axis=1, keepdims=True)  # the same p, and no overflow
         log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         self._saved = log_p, target
-        # where: 0 · log 0 counts as 0, for classes with a logit of −∞
-        return float(-np.sum(target * log_p, where=target > 0, dtype=np.float64) / n)
+        some = target > 0  # 0 · log 0 counts as 0, for classes with a logit of −∞
+        return float(-np.sum(target[some] * log_p[some], dtype=np.float64) / n)
 
     def backward(self):
         """dlogits (N, K), once for each forward."""

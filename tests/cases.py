@@ -1,0 +1,167 @@
+"""What several test files share: configurations of windows, arrays, and memory layouts."""
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+import tinynet as tn
+
+# -- convolutions and poolings to try --
+
+
+class ConvCase(NamedTuple):
+    shape: tuple  # of x: (n, c, h, w)
+    out_channels: int
+    kernel_size: int | tuple
+    stride: int | tuple = 1
+    padding: int | tuple = 0
+    bias: bool = True
+
+    def layer(self, dtype=np.float32):
+        return tn.Conv2d(
+            self.shape[1],
+            self.out_channels,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.bias,
+            rng=7,
+            dtype=dtype,
+        )
+
+
+class PoolCase(NamedTuple):
+    shape: tuple  # of x: (n, c, h, w)
+    kernel_size: int | tuple
+    stride: int | tuple | None = None
+    padding: int | tuple = 0
+
+    @property
+    def window(self):
+        """(kernel_size, stride, padding), with stride spelled out."""
+        stride = self.kernel_size if self.stride is None else self.stride
+        return self.kernel_size, stride, self.padding
+
+
+# One of each kind, small enough for numerical gradients.
+CONV_CASES = [
+    ConvCase((2, 3, 6, 5), 4, 3),
+    ConvCase((2, 3, 6, 5), 4, 3, padding=1),
+    ConvCase((1, 1, 1, 1), 1, 1),
+    ConvCase((1, 2, 3, 3), 2, 3),  # one place only
+    ConvCase((1, 1, 1, 1), 2, 3, padding=1),  # mostly padding
+    ConvCase((2, 3, 4, 7), 2, 1),
+    ConvCase((2, 2, 5, 4), 3, 1, stride=2, padding=1),  # 1×1, and some places see padding only
+    ConvCase((2, 2, 5, 7), 3, 2, stride=2),  # the last row and column are never read
+    ConvCase((1, 2, 7, 9), 3, 3, stride=2, padding=1),
+    ConvCase((2, 1, 7, 8), 2, 3, stride=3),
+    ConvCase((1, 2, 6, 7), 2, 2, stride=3, padding=2),  # gaps between the windows
+    ConvCase((1, 2, 7, 6), 2, 5, padding=2),
+    ConvCase((2, 2, 6, 5), 2, (3, 2), bias=False),
+    ConvCase((1, 2, 5, 6), 3, (1, 3), stride=(2, 1), padding=(0, 1)),
+    ConvCase((2, 1, 6, 6), 2, (2, 5), stride=(1, 3), padding=(2, 0)),
+]
+
+POOL_CASES = [
+    PoolCase((2, 3, 6, 4), 2),
+    PoolCase((1, 1, 1, 1), 1),
+    PoolCase((1, 2, 3, 3), 3),  # one place only
+    PoolCase((2, 2, 5, 7), 2),  # the last row and column are never read
+    PoolCase((2, 2, 5, 6), 3, stride=1),  # overlapping
+    PoolCase((1, 3, 7, 6), 3, stride=2, padding=1),
+    PoolCase((1, 2, 7, 7), 2, stride=3, padding=1),  # gaps between the windows
+    PoolCase((2, 1, 6, 5), (3, 2)),
+    PoolCase((1, 2, 5, 6), (2, 3), stride=(1, 2), padding=(0, 1)),
+    PoolCase((1, 1, 8, 7), 5, stride=1, padding=2),
+]
+
+BATCHES = st.sampled_from([1, 2, 5])
+CHANNELS = st.sampled_from([1, 2, 3, 8, 33])
+KERNELS = st.sampled_from([1, 2, 3, 5, (3, 2), (1, 3), (2, 5)])
+STRIDES = st.sampled_from([1, 2, 3, (2, 1), (1, 3)])
+
+
+@st.composite
+def conv_cases(draw):
+    kernel_size, stride = draw(KERNELS), draw(STRIDES)
+    padding = draw(st.sampled_from([0, 1, 2, (1, 0), (0, 2)]))
+    shape = (draw(BATCHES), draw(CHANNELS), *_image(draw, kernel_size, padding))
+    return ConvCase(shape, draw(CHANNELS), kernel_size, stride, padding, draw(st.booleans()))
+
+
+@st.composite
+def pool_cases(draw):
+    kernel_size, stride = draw(KERNELS), draw(st.none() | STRIDES)
+    padding = tuple(draw(st.integers(0, min(k // 2, 2))) for k in _pair(kernel_size))
+    shape = (draw(BATCHES), draw(CHANNELS), *_image(draw, kernel_size, padding))
+    return PoolCase(shape, kernel_size, stride, padding)
+
+
+def _image(draw, kernel_size, padding):
+    """(h, w), from the smallest on which the window has a place."""
+    smallest = [max(k - 2 * p, 1) for k, p in zip(_pair(kernel_size), _pair(padding), strict=True)]
+    return tuple(draw(st.integers(size, size + 8)) for size in smallest)
+
+
+def _pair(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+# -- arrays --
+
+
+def normal(shape, dtype=np.float64, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
+
+
+def whole(shape, dtype=np.float64, seed=0, low=-2, high=3):
+    """Small whole numbers: many ties, and sums without rounding."""
+    return np.random.default_rng(seed).integers(low, high, shape).astype(dtype)
+
+
+def distinct(shape, dtype=np.float64, seed=0):
+    """Values around 0 that differ by 0.1 or more from each other and by 0.05 from 0, so that a
+    small step changes neither the sign of one nor the order of two."""
+    size = int(np.prod(shape))
+    values = 0.1 * (np.arange(size) - size // 2) + 0.05
+    return np.random.default_rng(seed).permutation(values).reshape(shape).astype(dtype)
+
+
+def tolerance(dtype):
+    """For sums of some hundred terms of size 1."""
+    return {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-11}
+
+
+# -- memory layouts: each takes an array and returns an equal one --
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def every_second(x):
+    """Every second entry along each axis of a larger array, the rest of which is NaN."""
+    larger = np.full([2 * size for size in x.shape], np.nan, x.dtype)
+    view = larger[(slice(None, None, 2),) * x.ndim]
+    view[...] = x
+    return view
+
+
+def channels_last(x):
+    """The memory of (n, h, w, c); of two axes, columns first."""
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+
+
+def column_major(x):
+    return np.asfortranarray(x)
+
+
+def backwards(x):
+    """Negative strides along each axis."""
+    return np.flip(np.flip(x).copy())
+
+
+LAYOUTS = [read_only, every_second, channels_last, column_major, backwards]

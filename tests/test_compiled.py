@@ -1,0 +1,449 @@
+"""Compiled networks against plain ones: every layer, every configuration, the whole network."""
+
+import os
+import subprocess
+import sys
+
+import numba
+import numpy as np
+import oracle
+import pytest
+from cases import (
+    CONV_CASES,
+    LAYOUTS,
+    POOL_CASES,
+    conv_cases,
+    distinct,
+    normal,
+    pool_cases,
+    tolerance,
+    whole,
+)
+from hypothesis import assume, given, settings
+
+import tinynet as tn
+from tinynet.compiled import jit, stages
+from tinynet.compiled.threads import chunk_count, run
+
+INTERPRETED = bool(numba.config.DISABLE_JIT)  # kernels run as Python: small shapes only
+EXAMPLES = settings(max_examples=8 if INTERPRETED else 60)
+each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+each_layout = pytest.mark.parametrize("layout", LAYOUTS)
+
+
+def assert_same(plain, compiled, x, seed=1, **tolerances):
+    """y, dx, gradients and buffers of one forward and backward."""
+    y, z = plain(x), compiled(x)
+    dy = normal(y.shape, y.dtype, seed)
+    dx, dz = plain.backward(dy), compiled.backward(dy)
+    assert z.dtype == x.dtype and dz.dtype == x.dtype
+    close = {**tolerance(x.dtype), **tolerances}
+    np.testing.assert_allclose(z, y, **close)
+    np.testing.assert_allclose(dz, dx, **close)
+    for (name, p), q in zip(plain.named_parameters(), compiled.parameters(), strict=True):
+        scale = max(1, np.abs(p.grad).max())
+        assert q.grad.dtype == p.grad.dtype
+        np.testing.assert_allclose(q.grad / scale, p.grad / scale, err_msg=name, **close)
+    for (name, b), (_, c) in zip(plain.named_buffers(), compiled.named_buffers(), strict=True):
+        np.testing.assert_allclose(c, b, err_msg=name, rtol=1e-6, atol=1e-7)  # float32 in any case
+
+
+def too_slow(case):
+    """Whether Python would take seconds for this case."""
+    return INTERPRETED and case.shape[0] * case.shape[1] * getattr(case, "out_channels", 8) > 100
+
+
+# -- convolution --
+
+
+@each_dtype
+@pytest.mark.parametrize("case", CONV_CASES, ids=str)
+def test_conv_is_the_definition_and_the_plain_layer(case, dtype):
+    plain, compiled = case.layer(dtype), tn.compile(case.layer(dtype))
+    x = normal(case.shape, dtype)
+    exact = oracle.conv2d(
+        x.astype(float),
+        plain.weight.data.astype(float),
+        None if plain.bias is None else plain.bias.data.astype(float),
+        case.stride,
+        case.padding,
+    )
+    np.testing.assert_allclose(compiled(x), exact, **tolerance(dtype))
+    assert_same(plain, compiled, x)
+
+
+@pytest.mark.parametrize("case", CONV_CASES[::3], ids=str)
+def test_conv_gradients(case):
+    tn.gradcheck(tn.compile(tn.Sequential(case.layer(np.float64))), normal(case.shape))
+
+
+@EXAMPLES
+@given(conv_cases())
+def test_conv_and_relu_of_any_window(case):
+    assume(not too_slow(case))
+    relu = tn.Sequential(case.layer(np.float64), tn.ReLU())
+    same = tn.Sequential(case.layer(np.float64), tn.ReLU())
+    assert_same(relu, tn.compile(same), normal(case.shape))
+
+
+def test_conv_skips_the_dx_that_nobody_reads():
+    network = tn.compile(tn.Sequential(tn.Conv2d(2, 3, 3, rng=0), tn.ReLU()))
+    y = network(normal((2, 2, 5, 5)))
+    assert network.backward(y, need_dx=False) is None
+    gradient = network.parameters()[0].grad
+    network(normal((2, 2, 5, 5)))
+    assert network.backward(y).shape == (2, 2, 5, 5)
+    np.testing.assert_array_equal(network.parameters()[0].grad, gradient)
+
+
+# -- batch normalisation, ReLU, pools --
+
+
+@each_dtype
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (1, 2, 7, 7), (19, 1, 1, 1), (5, 8, 2, 9)])
+def test_batchnorm(shape, training, dtype):
+    def layer():
+        norm = tn.BatchNorm2d(shape[1])
+        norm.weight.data[:] = normal(shape[1], seed=5)
+        norm.bias.data[:] = normal(shape[1], seed=6)
+        norm.running_mean[:] = normal(shape[1], seed=7)
+        return norm.train(training)
+
+    assert_same(layer(), tn.compile(layer()), normal(shape, dtype) * 3 + 1)
+    x = normal(shape)
+    assume_variance = shape[0] * shape[2] * shape[3] > 2
+    if assume_variance:
+        tn.gradcheck(tn.compile(layer()), x)
+
+
+def test_batchnorm_of_values_far_from_zero():
+    x = normal((20, 2, 9, 9), np.float32) + np.float32(1000)
+    exact = oracle.batchnorm(x.astype(np.float64), np.ones(2), np.zeros(2), 1e-5)
+    norm = tn.compile(tn.BatchNorm2d(2))
+    np.testing.assert_allclose(norm(x), exact, rtol=0, atol=2e-4)
+    var = x.astype(np.float64).var((0, 2, 3), ddof=1)
+    np.testing.assert_allclose(norm.model.running_var, 0.9 + 0.1 * var, rtol=1e-6)
+
+
+@each_dtype
+@pytest.mark.parametrize("shape", [(2, 3, 5, 4), (4, 7), (17, 1)])
+def test_relu(shape, dtype):
+    assert_same(tn.ReLU(), tn.compile(tn.ReLU()), whole(shape, dtype))
+
+
+@pytest.mark.parametrize("layers", [[tn.ReLU], [lambda: tn.Conv2d(1, 1, 1, rng=0), tn.ReLU]])
+def test_relu_lets_nan_through(layers):
+    network = tn.compile(tn.Sequential(*(layer() for layer in layers)))
+    x = np.array([[[[np.nan, -np.inf, np.inf, 1.0]]]])
+    y = network(x)
+    assert np.isnan(y[..., 0]) and np.isfinite(y[..., 3])
+    assert sorted(y[0, 0, 0, 1:3]) == [0, np.inf]
+
+
+@each_dtype
+@pytest.mark.parametrize("kind", [tn.MaxPool2d, tn.AvgPool2d])
+@pytest.mark.parametrize("case", POOL_CASES, ids=str)
+def test_pools_with_ties(case, kind, dtype):
+    plain, same = kind(*case[1:]), kind(*case[1:])
+    assert_same(plain, tn.compile(same), whole(case.shape, dtype))
+
+
+@EXAMPLES
+@given(pool_cases())
+def test_pools_of_any_window(case):
+    assume(not too_slow(case))
+    for kind in (tn.MaxPool2d, tn.AvgPool2d):
+        plain, same = kind(*case[1:]), kind(*case[1:])
+        assert_same(plain, tn.compile(same), whole(case.shape))
+
+
+@pytest.mark.parametrize("kind", [tn.MaxPool2d, tn.AvgPool2d])
+def test_pool_gradients(kind):
+    for case in POOL_CASES[::3]:
+        tn.gradcheck(tn.compile(kind(*case[1:])), distinct(case.shape))
+
+
+def test_max_pool_of_nan_and_infinities():
+    x = whole((1, 1, 6, 6))
+    x[0, 0, 1, 2], x[0, 0, 3, 3], x[0, 0, 4:, 4:] = np.nan, np.inf, -np.inf
+    plain, compiled = tn.MaxPool2d(2), tn.compile(tn.MaxPool2d(2))
+    np.testing.assert_array_equal(compiled(x), plain(x))
+    dy = np.ones((1, 1, 3, 3))
+    np.testing.assert_array_equal(compiled.backward(dy), plain.backward(dy))
+
+
+# -- networks --
+
+
+@each_dtype
+@pytest.mark.parametrize("n", [1, 2] if INTERPRETED else [1, 2, 17, 128])
+def test_whole_network(n, dtype):
+    plain, same = tn.models.mnist_lite(3), tn.models.mnist_lite(3)
+    x = normal((n, 1, 28, 28), dtype)
+    # atol: where two entries of a window differ by less than float32's rounding, a gradient jumps
+    assert_same(plain, tn.compile(same), x, atol=2e-3 if dtype == np.float32 else 1e-10)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="some hundred forward passes")
+def test_whole_network_gradients():
+    tn.gradcheck(tn.compile(tn.models.mnist_lite(0)), normal((3, 1, 28, 28)), max_exact=16)
+
+
+def wide_network():
+    """All layers, fused or not, and one that no kernel knows."""
+    return tn.Sequential(
+        tn.BatchNorm2d(2),
+        tn.Conv2d(2, 5, 3, stride=2, padding=1, rng=0),
+        tn.BatchNorm2d(5),
+        tn.ReLU(),
+        Doubled(),
+        tn.Sequential(tn.Conv2d(5, 3, (1, 2), rng=1), tn.ReLU(), tn.MaxPool2d(2, 1)),
+        tn.AvgPool2d(2, padding=1),
+        tn.Flatten(),
+        tn.Linear(18, 4, rng=2),
+        tn.ReLU(),
+    )
+
+
+class Doubled(tn.Layer):
+    """A reader's own layer; its output shape is not known beforehand."""
+
+    def forward(self, x):
+        self.save(x)
+        return 2 * x
+
+    def backward(self, dy):
+        self.saved(dy)
+        return 2 * dy
+
+
+@each_layout
+@each_dtype
+def test_any_network_in_any_memory_layout(dtype, layout):
+    x = normal((3, 2, 9, 9), dtype)
+    laid_out = layout(x)
+    plain, compiled = wide_network(), tn.compile(wide_network())
+    y, z = plain(x), compiled(laid_out)
+    np.testing.assert_array_equal(laid_out, x)
+    dy = normal(y.shape, dtype)
+    np.testing.assert_allclose(z, y, **tolerance(dtype))
+    np.testing.assert_allclose(
+        compiled.backward(layout(dy)), plain.backward(dy), **tolerance(dtype)
+    )
+
+
+def test_batches_and_images_of_other_sizes_in_between():
+    plain, compiled = wide_network(), tn.compile(wide_network())
+    for seed, n in enumerate([5, 2, 7, 1]):
+        assert_same(plain, compiled, normal((n, 2, 9, 9), seed=seed))
+        assert_same(plain, compiled, normal((n, 2, 9, 9), np.float32, seed=seed))
+    plain, compiled = (tn.Sequential(*wide_network()[:6]) for _ in range(2))
+    compiled = tn.compile(compiled)
+    for h, w in [(9, 9), (7, 12), (15, 8), (9, 9)]:
+        assert_same(plain, compiled, normal((3, 2, h, w)))
+
+
+@pytest.mark.parametrize("n", [1, 3, 33])
+def test_the_same_bits_for_any_number_of_threads(n):
+    results = []
+    for threads in (1, 2, 3, 8):
+        network = tn.compile(wide_network(), threads=threads)
+        y = network(normal((n, 2, 9, 9), np.float32))
+        dx = network.backward(normal(y.shape, np.float32))
+        state = list(network.state_dict().values())
+        results.append([y, dx, *(p.grad for p in network.parameters()), *state])
+    for result in results[1:]:
+        for one, other in zip(results[0], result, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+
+def test_what_the_caller_holds_stays():
+    network = tn.compile(wide_network())
+    x, x2 = normal((3, 2, 9, 9)), normal((3, 2, 9, 9), seed=1)
+    y = network(x)
+    dx = network.backward(np.ones_like(y))
+    gradient = network.parameters()[2].grad
+    held = [y, dx, gradient]
+    copies = [a.copy() for a in held]
+    network(x2)
+    network.backward(-np.ones_like(y))
+    for a, b in zip(held, copies, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_caller_may_change_x_before_backward():
+    x = normal((3, 2, 9, 9))
+    plain, compiled = wide_network(), tn.compile(wide_network())
+    y = compiled(x)
+    plain(x.copy())
+    x[...] = 0
+    dy = normal(y.shape)
+    np.testing.assert_allclose(compiled.backward(dy), plain.backward(dy), **tolerance(np.float64))
+
+
+def test_shares_parameters_buffers_and_mode():
+    model = tn.models.mnist_lite(0)
+    network = tn.compile(model)
+    assert [n for n, _ in network.named_parameters()] == [n for n, _ in model.named_parameters()]
+    assert all(p is q for p, q in zip(network.parameters(), model.parameters(), strict=True))
+    assert network.state_dict().keys() == model.state_dict().keys()
+    network.eval()
+    assert not model[2].training and not network.training
+    model.train()
+    assert model[2].training
+    assert tn.compile(network) is network
+    assert "compile(Sequential(Conv2d" in repr(network)
+
+
+def test_a_subclass_is_not_taken_for_its_parent():
+    class Leaky(tn.ReLU):
+        def forward(self, x):
+            super().forward(x)
+            return np.where(x > 0, x, 0.1 * x)
+
+    network = tn.compile(tn.Sequential(tn.Conv2d(1, 2, 1, rng=0), Leaky()))
+    assert network(normal((1, 1, 4, 4))).min() < 0
+
+
+def test_backward_needs_a_forward_and_the_right_dy():
+    network = tn.compile(wide_network())
+    with pytest.raises(RuntimeError, match="backward without a forward"):
+        network.backward(np.ones((3, 4)))
+    y = network(normal((3, 2, 9, 9)))
+    with pytest.raises(ValueError, match=r"expected dy of shape \(3, 4\)"):
+        network.backward(np.ones((3, 5)))
+    with pytest.raises(TypeError, match="expected dy of dtype float64"):
+        network.backward(np.ones((3, 4), np.float32))
+    network.backward(np.ones_like(y))
+    with pytest.raises(RuntimeError, match="backward without a forward"):
+        network.backward(np.ones_like(y))
+
+
+def test_errors_name_the_layer_before_anything_changes():
+    model = tn.Sequential(tn.BatchNorm2d(2), tn.Conv2d(3, 4, 3, rng=0))
+    network = tn.compile(model)
+    with pytest.raises(ValueError, match=r"layer 1 of Sequential: Conv2d\(3→4, k=3\): expected"):
+        network(normal((2, 2, 5, 5)))
+    assert model[0].num_batches_tracked == 0
+    with pytest.raises(TypeError, match="layer 0 of Sequential: .* expected float32 or float64"):
+        network(np.ones((2, 2, 5, 5), int))
+    # what comes out of a reader's layer is not known beforehand, and checked on the way
+    odd = tn.compile(tn.Sequential(Doubled(), tn.Conv2d(3, 4, 3, rng=0)))
+    with pytest.raises(ValueError, match=r"Conv2d\(3→4, k=3\): expected \(N, 3, H, W\)"):
+        odd(normal((2, 2, 5, 5)))
+    with pytest.raises(RuntimeError, match="backward without a forward"):
+        odd.backward(normal((2, 2, 5, 5)))
+
+
+def test_a_parameter_of_another_shape_never_reaches_a_kernel():
+    for layer in (tn.Conv2d(2, 4, 3, rng=0), tn.BatchNorm2d(2)):
+        layer.weight.data = layer.weight.data[:1]
+        with pytest.raises(ValueError, match=r"expected a parameter of \(\d"):
+            tn.compile(layer)(normal((2, 2, 5, 5)))
+
+
+def test_wrong_arguments():
+    with pytest.raises(TypeError, match="compile: expected a Layer, got list"):
+        tn.compile([tn.ReLU()])
+    with pytest.raises(ValueError, match="compile: expected threads ≥ 1, got 0"):
+        tn.compile(tn.ReLU(), threads=0)
+
+
+# -- threads, cache, notice --
+
+
+def test_run_covers_every_image_once_in_whole_chunks():
+    for n in (1, 2, 15, 16, 17, 100, 128):
+        for threads in (1, 2, 3, 20):
+            seen, parts = np.zeros(n, int), []
+
+            def kernel(seen, parts, chunk, thread, first, last):
+                assert 0 <= thread < threads  # noqa: B023
+                seen[first:last] += 1
+                parts.append(first % chunk)
+
+            run(kernel, n, threads, seen, parts)
+            assert (seen == 1).all() and set(parts) == {0}
+            assert chunk_count(n) <= 16
+
+
+def test_an_error_in_a_thread_reaches_the_caller():
+    def kernel(chunk, thread, first, last):
+        if thread == 1:
+            raise KeyError("thread 1")
+
+    with pytest.raises(KeyError, match="thread 1"):
+        run(kernel, 10, 3)
+    run(lambda *_: None, 10, 3)  # the threads are still there
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_works_after_fork():
+    network = tn.compile(wide_network(), threads=2)
+    x = normal((4, 2, 9, 9))
+    y = network(x)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if np.array_equal(network(x).shape, y.shape) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_runs_where_no_cache_can_be_written(monkeypatch):
+    real = numba.njit
+
+    def no_place_to_write(cache=False, **options):
+        if cache:
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(numba, "njit", no_place_to_write)
+
+    @jit.kernel
+    def double(x):
+        return 2 * x
+
+    assert double(2.0) == 4.0
+
+
+PROGRAM = """
+import numpy as np, tinynet as tn
+network = tn.compile(tn.Sequential(tn.Conv2d(1, 3, 3, rng=0), tn.ReLU(), tn.MaxPool2d(2)))
+y = network(np.random.default_rng(0).standard_normal((4, 1, 9, 9), dtype=np.float32))
+network.backward(y)
+print(y.tobytes().hex(), network.parameters()[0].grad.tobytes().hex())
+"""
+
+
+@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
+def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(tmp_path):
+    def first_to_last():
+        environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+        return subprocess.run(
+            [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True
+        )
+
+    cold, warm = first_to_last(), first_to_last()
+    assert cold.returncode == 0, cold.stderr
+    assert "tinynet: compiling kernels" in cold.stderr
+    assert "tinynet: compiled 2 kernels in" in cold.stderr
+    assert warm.stderr == ""
+    assert warm.stdout == cold.stdout  # the same bits
+
+
+def test_import_tinynet_does_not_import_numba():
+    program = "import sys, tinynet; print([m for m in ('numba', 'tqdm') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_every_stage_names_its_layer():
+    network = tn.compile(wide_network())
+    network(normal((3, 2, 9, 9)))
+    kinds = [type(stage).__name__ for stage in network.stages]
+    assert kinds == [
+        "BatchNormStage", "ConvStage", "BatchNormStage", "ReLUStage", "PlainStage", "ConvStage",
+        "MaxPoolStage", "AvgPoolStage", "PlainStage", "PlainStage", "ReLUStage",
+    ]  # fmt: skip
+    assert all(stage.layer in network.layers for stage in network.stages)
+    assert stages.PATTERNS[0][1] is stages.ConvStage

@@ -1,0 +1,55 @@
+"""tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
+
+from . import augment, datasets, models
+from .checkpoint import load, save
+from .compiled import compile
+from .errors import FileFormatError, GradientError
+from .gradcheck import gradcheck
+from .layer import Layer, Parameter, Sequential
+from .layers import (
+    AvgPool2d,
+    BatchNorm2d,
+    Conv2d,
+    Flatten,
+    Linear,
+    MaxPool2d,
+    ReLU,
+    col2im,
+    im2col,
+)
+from .loss import CrossEntropyLoss
+from .optim import SGD, OneCycleLR
+from .summary import summary
+from .train import evaluate, fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AvgPool2d",
+    "BatchNorm2d",
+    "Conv2d",
+    "CrossEntropyLoss",
+    "FileFormatError",
+    "Flatten",
+    "GradientError",
+    "Layer",
+    "Linear",
+    "MaxPool2d",
+    "OneCycleLR",
+    "Parameter",
+    "ReLU",
+    "SGD",
+    "Sequential",
+    "augment",
+    "col2im",
+    "compile",
+    "datasets",
+    "evaluate",
+    "fit",
+    "gradcheck",
+    "im2col",
+    "load",
+    "models",
+    "save",
+    "summary",
+]

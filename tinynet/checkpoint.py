@@ -1,0 +1,143 @@
+"""Weights in a file: the arrays of state_dict() as one .npz archive, and back.
+
+An .npz is a zip archive with one .npy file a name, each a short header (dtype, shape) and the bytes
+of the array; np.load reads it too. A weights file is often somebody else's, so loading trusts
+nothing it says: the network knows which names, shapes and dtypes it needs, and only a file with
+exactly these is read. Pickled Python objects, which can run code when read, are never loaded.
+"""
+
+import os
+import secrets
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from numpy.lib import format as npy
+
+from .errors import FileFormatError
+
+MAX_HEADER = 1000  # bytes; ours take 118. Python's parser may run out of stack on long ones.
+
+
+def save(model, path):
+    """Write the weights and buffers of a model to an .npz file at exactly this path.
+
+    The file is written beside its place, and moved there once it is complete and on the disk:
+    a crash or a full disk leaves an older file as it was. Raises OSError (FileNotFoundError if
+    the folder does not exist) if it cannot be written.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"save: expected a folder that exists, got {path.parent}")
+    if path.exists() and not path.is_file():  # the move would replace even /dev/null
+        raise FileExistsError(f"save: expected a file to write, got {path}, which is not a file")
+    temporary = path.parent / f".tinynet-{secrets.token_hex(8)}.tmp"
+    try:
+        with open(temporary, "xb") as file:
+            _write_npz(file, model.state_dict())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)  # still there only if something failed
+
+
+def load(model, path):
+    """Copy the weights and buffers in a file that save wrote into the model: all, or none.
+
+    Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
+    not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
+    """
+    own = model.state_dict()
+    with open(path, "rb") as file:
+        try:
+            state = _read_npz(file, own)
+        except Exception as error:  # zipfile and numpy raise many kinds on bytes without sense
+            raise FileFormatError(
+                f"{path}: no weights for this {type(model).__name__}: "
+                f"{str(error) or type(error).__name__}; nothing was loaded"
+            ) from error
+    model.load_state_dict(state)
+
+
+def _write_npz(file, state):
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, array in state.items():
+            # ZipInfo without a date: the same weights always make the same bytes.
+            info = zipfile.ZipInfo(f"{name}.npy")
+            with archive.open(info, "w", force_zip64=True) as entry:
+                npy.write_array(entry, array, version=(1, 0), allow_pickle=False)
+
+
+def _read_npz(file, own):
+    """{name: array} with the names, shapes and dtypes of own, all checked before any is read.
+
+    Raises ValueError where the file has others, and whatever zipfile and numpy raise.
+    """
+    with zipfile.ZipFile(file) as archive:
+        _check_names(own, [entry.filename for entry in archive.infolist()])
+        starts, misfits = {}, []
+        for name, here in own.items():
+            entry = archive.getinfo(f"{name}.npy")
+            shape, dtype, starts[name] = _read_header(archive, entry)
+            size = starts[name] + here.nbytes
+            if (shape, dtype) != (here.shape, here.dtype):
+                misfits.append(f"{name}: expected {here.dtype} {here.shape}, got {dtype} {shape}")
+            elif entry.file_size != size:
+                misfits.append(f"{name}: expected {size} bytes, got {entry.file_size}")
+        if misfits:
+            raise ValueError(_few(misfits, "; "))
+        return {name: _read_data(archive, name, starts[name], own[name]) for name in own}
+
+
+def _check_names(own, filenames):
+    expected = [f"{name}.npy" for name in own]
+    found = Counter(filenames)
+    problems = {
+        "missing": [name for name in expected if name not in found],
+        "unexpected": [name for name in found if name not in expected],
+        "there more than once": [name for name, times in found.items() if times > 1],
+    }
+    if any(problems.values()):
+        raise ValueError(
+            "; ".join(f"{what}: {_few(names, ', ')}" for what, names in problems.items() if names)
+        )
+
+
+def _read_header(archive, entry):
+    """shape, dtype, and the number of bytes before the data."""
+    # The other methods of zip unpack without a limit: a few bytes could fill the memory.
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ValueError(
+            f"{entry.filename}: expected it stored or deflated, got compression method "
+            f"{entry.compress_type}"
+        )
+    with archive.open(entry) as data:
+        version = npy.read_magic(data)
+        if version != (1, 0):
+            raise ValueError(f"{entry.filename}: expected .npy version (1, 0), got {version}")
+        shape, fortran_order, dtype = npy.read_array_header_1_0(data, MAX_HEADER)
+        if dtype.hasobject:
+            raise ValueError(
+                f"{entry.filename}: expected numbers, got Python objects (pickle), which could "
+                "run code and are never loaded"
+            )
+        if fortran_order:
+            raise ValueError(f"{entry.filename}: expected C order, got Fortran order")
+        return shape, dtype, data.tell()
+
+
+def _read_data(archive, name, start, here):
+    with archive.open(f"{name}.npy") as entry:
+        entry.read(start)
+        data = entry.read(here.nbytes)  # to the end of the entry: zipfile compares its checksum
+    if len(data) != here.nbytes:
+        raise ValueError(f"{name}: truncated: expected {here.nbytes} bytes, got {len(data)}")
+    return np.ndarray(here.shape, here.dtype, buffer=data)
+
+
+def _few(items, separator):
+    """The first items, and how many more there are."""
+    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
+    return separator.join(items[:3]) + more

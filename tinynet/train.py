@@ -1,0 +1,220 @@
+"""Training: shuffled batches, the loop, and the test.
+
+The loop in `fit` is the whole of it: forward, loss, backward, step, for each batch of each epoch.
+"""
+
+import csv
+import os
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .layer import in_a_row
+from .loss import CrossEntropyLoss
+from .optim import SGD, OneCycleLR
+
+MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training digits, in 0 … 1
+
+
+class Evaluation(NamedTuple):
+    """Mean loss and the part of labels that were predicted, in 0 … 1."""
+
+    loss: float
+    accuracy: float
+
+
+def fit(
+    model,
+    x,
+    y,
+    *,
+    test=None,
+    epochs=20,
+    batch_size=128,
+    max_lr=0.1,
+    momentum=(0.85, 0.95),
+    weight_decay=5e-4,
+    label_smoothing=0.0,
+    augment=None,
+    seed=0,
+    history_path=None,
+    progress=True,
+):
+    """Train a classifier with SGD (Nesterov) on a one-cycle schedule; returns its history.
+
+    model: a Layer that gives logits (N, K), plain or compiled. x: images, uint8 (N, H, W) or
+    floats as the model takes them (see `as_input`); y: (N,) integer labels. test: (x, y) to
+    evaluate on after each epoch. max_lr: the peak rate; momentum: its range over the cycle.
+    weight_decay: of weights with two axes or more, not of biases and BatchNorm. augment: called
+    with (images, rng), gives images. seed: of shuffling and augmentation.
+    progress: show bars, and the test accuracy of each epoch.
+
+    The history is a list with a dict for each epoch: epoch, loss, accuracy (of the batches as
+    they were trained on), test_loss, test_accuracy, lr, momentum (at the epoch's end), seconds.
+    It is written to history_path, as CSV, after each epoch.
+
+    Raises FloatingPointError if the loss is not finite: the weights are then as they were before
+    that step. Bad arguments raise ValueError or TypeError before anything is changed.
+    """
+    y = _checked_data("fit", x, y, batch_size)
+    if test is not None:
+        test = test[0], _checked_data("fit: test", *test, batch_size)
+    if epochs < 1:
+        raise ValueError(f"fit: expected epochs ≥ 1, got {epochs}")
+    rng = np.random.default_rng(seed)
+    loss = CrossEntropyLoss(label_smoothing)
+    optimizer = SGD(
+        _decay_groups(model, weight_decay), max_lr, momentum=max(momentum), nesterov=True
+    )
+    skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
+    steps = -(-len(x) // batch_size)
+    schedule = OneCycleLR(
+        optimizer, max_lr, epochs * steps, base_momentum=min(momentum), max_momentum=max(momentum)
+    )
+    history = []
+    for epoch in range(1, epochs + 1):
+        started = time.perf_counter()
+        model.train()
+        total_loss = correct = seen = 0
+        with _bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
+            for batch in batches(len(x), batch_size, rng):
+                images = x[batch] if augment is None else augment(x[batch], rng)
+                inputs, labels = as_input(images), y[batch]
+                before = [(b, b.copy()) for _, b in model.named_buffers()]
+                logits = model(inputs)  # (n, k)
+                value = loss(logits, labels)
+                if not np.isfinite(value):
+                    where = f"epoch {epoch}, step {bar.done + 1} of {steps}"
+                    _stop(model, inputs, before, f"{where}, rate {schedule.get_last_lr()[0]:.6g}")
+                model.backward(loss.backward(), **skip_dx)
+                optimizer.step()
+                schedule.step()
+                seen += len(labels)
+                total_loss += value * len(labels)
+                correct += int((logits.argmax(axis=1) == labels).sum())
+                bar.step(f"loss={total_loss / seen:.4f}, lr={schedule.get_last_lr()[0]:.6f}")
+        row = {"epoch": epoch, "loss": total_loss / seen, "accuracy": correct / seen}
+        if test is not None:
+            result = evaluate(model, *test, batch_size=batch_size, progress=progress)
+            row |= {"test_loss": result.loss, "test_accuracy": result.accuracy}
+            if progress:
+                print(f"Test Accuracy: {result.accuracy:.2%}", flush=True)
+        if not all(np.isfinite(p.data).all() for p in model.parameters()):
+            raise FloatingPointError(f"fit: weights are not finite after epoch {epoch}")
+        group = optimizer.param_groups[0]
+        row |= {"lr": group["lr"], "momentum": group["momentum"]}
+        row["seconds"] = time.perf_counter() - started
+        history.append(row)
+        if history_path is not None:
+            write_history(history, history_path)
+    return history
+
+
+def evaluate(model, x, y, *, batch_size=128, progress=False):
+    """Evaluation(loss, accuracy) of a classifier in evaluation mode, on images x and labels y.
+
+    x, y as for `fit`. The model's training mode is left as it was.
+    """
+    y = _checked_data("evaluate", x, y, batch_size)
+    loss = CrossEntropyLoss()
+    modes = [(layer, layer.training) for _, layer in model.walk()]
+    model.eval()
+    total_loss = correct = 0
+    try:
+        with _bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+            for start in range(0, len(x), batch_size):
+                labels = y[start : start + batch_size]
+                logits = model(as_input(x[start : start + batch_size]))  # (n, k)
+                total_loss += loss(logits, labels) * len(labels)
+                correct += int((logits.argmax(axis=1) == labels).sum())
+                bar.step()
+    finally:
+        for layer, mode in modes:
+            layer.training = mode
+    return Evaluation(total_loss / len(x), correct / len(x))
+
+
+def batches(n, batch_size, rng):
+    """Indices 0 … n − 1 in random order, batch_size at a time; the last batch may be smaller."""
+    order = rng.permutation(n)
+    for start in range(0, n, batch_size):
+        yield order[start : start + batch_size]
+
+
+def as_input(images):
+    """What a network is fed: float arrays as they are; uint8 images as float32, normalised.
+
+    uint8 (N, H, W) → (N, 1, H, W); (N, C, H, W) stays. Pixels become (p/255 − MEAN) / STD.
+    """
+    if images.dtype != np.uint8:
+        return images
+    if images.ndim == 3:
+        images = images[:, None]
+    return images * np.float32(1 / (255 * STD)) - np.float32(MEAN / STD)
+
+
+def write_history(history, path):
+    """The history as CSV, whole or not at all: a column for each key, a row for each epoch."""
+    path = Path(path)
+    aside = path.with_name(path.name + ".tmp")
+    with open(aside, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, history[0].keys())
+        writer.writeheader()
+        writer.writerows(history)
+    os.replace(aside, path)
+
+
+def _bar(total, description, show):
+    from .progress import Bar  # tqdm takes a while to import; `import tinynet` does not wait for it
+
+    return Bar(total, description, show)
+
+
+def _checked_data(who, x, y, batch_size):
+    """y as an array, if x, y and batch_size go together."""
+    if not isinstance(x, np.ndarray) or x.ndim < 2 or len(x) == 0:
+        got = getattr(x, "shape", type(x).__name__)
+        raise ValueError(f"{who}: expected images (N, …), an array with N ≥ 1, got {got}")
+    y = np.asarray(y)
+    if y.shape != (len(x),):
+        raise ValueError(f"{who}: expected {len(x)} labels, one for each image, got {y.shape}")
+    if y.dtype.kind not in "iu":
+        raise TypeError(f"{who}: expected integer labels, got {y.dtype}")
+    if batch_size != int(batch_size) or batch_size < 1:
+        raise ValueError(f"{who}: expected batch_size ≥ 1, got {batch_size}")
+    return y
+
+
+def _decay_groups(model, weight_decay):
+    """Parameter groups: weight decay for matrices and kernels, none for biases and BatchNorm."""
+    parameters = model.parameters()
+    groups = [
+        {"params": [p for p in parameters if p.data.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in parameters if p.data.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]
+
+
+def _stop(model, inputs, buffers_before, where):
+    """Undo what the forward pass did to the buffers, and raise, naming the layer to look at."""
+
+    def undo():
+        for buffer, before in buffers_before:
+            buffer[...] = before
+
+    undo()
+    culprit = None if np.isfinite(inputs).all() else "the images fed in"
+    x = inputs
+    for i, layer in enumerate(in_a_row(model)):
+        if culprit:
+            break
+        x = layer.forward(x)
+        if not np.isfinite(x).all():
+            culprit = f"the output of layer {i}, {layer}"
+    undo()
+    raise FloatingPointError(
+        f"fit: the loss is not finite ({where}); first not finite: {culprit or 'the loss itself'}. "
+        "The weights are as they were before this step. A lower max_lr often helps."
+    )
