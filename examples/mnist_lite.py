@@ -1,0 +1,83 @@
+"""Train the 11,950-parameter network on MNIST and test it after each epoch.
+
+    python examples/mnist_lite.py            # 20 epochs, a few minutes on two cores
+    python examples/mnist_lite.py --help     # what can be changed
+
+Weights and history go to a new folder under runs/, so that no run overwrites another.
+"""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(
+        description="Train the 11,950-parameter network on MNIST.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--epochs", type=at_least(1), default=20, help="times through the training digits")
+    add("--batch-size", type=at_least(1), default=128, help="digits a step")
+    add("--max-lr", type=float, default=0.1, help="peak of the one-cycle learning rate")
+    add("--seed", type=at_least(0), default=0, help="of initial weights, shuffling, augmentation")
+    add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
+    add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
+    add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
+    add("--augment", choices=["affine", "none"], default="affine", help="random maps of digits")
+    add("--out", default="runs", help="a folder for this run is made in here")
+    return parser.parse_args(arguments)
+
+
+def at_least(least):
+    def number(text):
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        return value
+
+    number.__name__ = "int"  # argparse names the type in its message
+    return number
+
+
+def main(options):
+    if options.plain and options.threads:  # NumPy reads these when it is imported
+        for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = str(options.threads)
+    import tinynet as tn
+
+    train, test = tn.datasets.mnist(options.data_dir)
+    model = tn.models.mnist_lite(rng=options.seed)
+    print(tn.summary(model, (1, *train[0].shape[1:])))
+    name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
+    folder = Path(options.out) / name
+    folder.mkdir(parents=True)
+
+    history = tn.fit(
+        model if options.plain else tn.compile(model, threads=options.threads),
+        *train,
+        test=test,
+        epochs=options.epochs,
+        batch_size=options.batch_size,
+        max_lr=options.max_lr,
+        augment=tn.augment.RandomAffine() if options.augment == "affine" else None,
+        seed=options.seed,
+        history_path=folder / "history.csv",
+    )
+    tn.save(model, folder / "weights.npz")
+    accuracies = [epoch["test_accuracy"] for epoch in history]
+    best = max(accuracies)
+    print(f"Last Test Accuracy: {accuracies[-1]:.2%}")
+    print(f"Best Test Accuracy: {best:.2%} (epoch {accuracies.index(best) + 1})")
+    print(f"Weights and history: {folder}")
+
+
+if __name__ == "__main__":
+    try:
+        main(parse())
+    except (ValueError, OSError, FloatingPointError) as error:
+        sys.exit(f"mnist_lite: {error}")

@@ -1,0 +1,146 @@
+"""The example programs, run as a user runs them."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import tinynet as tn
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def mnist_lite(*arguments):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / "mnist_lite.py", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+
+
+def percent(text):
+    return float(text.rstrip("%"))
+
+
+def write_idx(path, array):
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+@pytest.fixture
+def digits(tmp_path):
+    """A folder with 60 and 30 of the real digits, in raw IDX files."""
+    folder = tmp_path / "some digits"
+    folder.mkdir()
+    for (x, y), name, n in zip(tn.datasets.mnist(), ("train", "t10k"), (60, 30), strict=True):
+        write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
+        write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
+    return folder
+
+
+INTERPRETED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted")
+
+
+@pytest.mark.parametrize(
+    "how", [["--plain", "--augment=none"], pytest.param([], marks=INTERPRETED)], ids=str
+)
+def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
+    common = ["--data-dir", digits, "--batch-size", 20, "--threads", 1]
+    done = mnist_lite("--epochs", 2, *common, "--out", tmp_path / "runs", *how)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("| Layer (type)")
+    assert "Total params: 11,950" in lines
+    tests = [line for line in lines if re.fullmatch(r"Test Accuracy: \d+\.\d\d%", line)]
+    assert len(tests) == 2
+    accuracies = [line.split()[-1] for line in tests]
+    assert f"Last Test Accuracy: {accuracies[-1]}" in lines
+    assert any(
+        line.startswith(f"Best Test Accuracy: {max(accuracies, key=percent)} (epoch")
+        for line in lines
+    )
+    assert "Epoch 2/2: 100%" in done.stderr and "Testing: 100%" in done.stderr
+
+    (folder,) = (tmp_path / "runs").iterdir()
+    assert f"Weights and history: {folder}" in lines
+    with open(folder / "history.csv", newline="") as file:
+        history = list(csv.DictReader(file))
+    assert [f"{float(row['test_accuracy']):.2%}" for row in history] == accuracies
+    model = tn.models.mnist_lite()
+    tn.load(model, folder / "weights.npz")
+    test = tn.datasets.mnist(digits)[1]
+    assert f"{tn.evaluate(model, *test).accuracy:.2%}" == accuracies[-1]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["--epochs", "0"], "argument --epochs: expected at least 1, got 0"),
+        (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["--threads", "0"], "argument --threads: expected at least 1"),
+        (["--data-dir", "no/such/folder"], "mnist_lite: mnist: expected a folder, got"),
+    ],
+)
+def test_mnist_lite_refuses_wrong_arguments(arguments, words, tmp_path):
+    done = mnist_lite(*arguments, "--out", tmp_path / "runs")
+    assert done.returncode != 0 and words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "runs").exists()
+
+
+def test_mnist_lite_names_a_damaged_file(digits, tmp_path):
+    path = digits / "train-labels-idx1-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+    done = mnist_lite("--data-dir", digits, "--out", tmp_path / "runs")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert f"mnist_lite: {path}: truncated: expected 60 bytes" in done.stderr
+
+
+def test_mnist_lite_stops_where_the_loss_is_not_finite(digits, tmp_path):
+    done = mnist_lite("--plain", "--data-dir", digits, "--max-lr", 1e30, "--out", tmp_path / "runs")
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "mnist_lite: fit: the loss is not finite (epoch" in done.stderr
+    assert not list((tmp_path / "runs").glob("*/weights.npz"))
+
+
+def test_help_names_every_option_and_default():
+    text = " ".join(mnist_lite("--help").stdout.split())
+    for option in (
+        "--epochs", "--batch-size", "--max-lr", "--seed", "--data-dir", "--plain", "--threads",
+        "--augment", "--out",
+    ):  # fmt: skip
+        assert option in text
+    assert "(default: 20)" in text and "(default: 0.1)" in text
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+def test_benchmark_prints_its_table():
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "benchmark.py", "--rounds=1", "--steps=1", "--batch-size=8"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| tinynet, compiled |" in done.stdout and "| tinynet, plain |" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="hours when interpreted")
+def test_the_default_run_ends_above_99_4_percent(tmp_path):
+    done = mnist_lite("--out", tmp_path / "runs")
+    assert done.returncode == 0, done.stderr
+    last = re.search(r"^Last Test Accuracy: (\S+)%$", done.stdout, re.MULTILINE)
+    assert float(last.group(1)) > 99.4
+    (weights,) = (tmp_path / "runs").glob("*/weights.npz")
+    model = tn.models.mnist_lite()
+    tn.load(model, weights)
+    x, y = tn.datasets.mnist()[1]
+    assert np.isclose(tn.evaluate(tn.compile(model), x, y).accuracy, float(last.group(1)) / 100)
