@@ -292,7 +292,10 @@ def test_shares_parameters_buffers_and_mode():
     assert not model[2].training and not network.training
     model.train()
     assert model[2].training
-    assert tn.compile(network) is network
+    again = tn.compile(network, threads=1)
+    assert again.model is model and again.threads == 1
+    nested = tn.compile(tn.Sequential(tn.compile(wide_network()), tn.ReLU()))
+    assert len(nested.layers) == len(wide_network().layers) + 3
     assert "compile(Sequential(Conv2d" in repr(network)
 
 

@@ -164,7 +164,7 @@ def _hand_written(layer, x, forward, rng):
                 )
         gradients = {"dx": _copy(layer, "dx", dx, x.shape)}
         for name, p in layer.named_parameters():
-            gradients[name] = _copy(layer, f"the gradient of {name}", p.grad, p.data.shape)
+            gradients[name] = _copy(layer, f"{name}.grad after backward", p.grad, p.data.shape)
         return gradients
 
     for p in layer.parameters():

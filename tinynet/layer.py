@@ -258,8 +258,8 @@ class Sequential(Layer):
 
 def in_a_row(model):
     """[layer] of a network in the order they run, those of Sequentials inside it included."""
-    if hasattr(model, "layers"):
-        return [layer for inner in model.layers for layer in in_a_row(inner)]
+    if isinstance(model, Sequential):
+        return [layer for inner in model for layer in in_a_row(inner)]
     return [model]
 
 

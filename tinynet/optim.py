@@ -109,7 +109,11 @@ class OneCycleLR:
         final_div_factor=1e4,
     ):
         groups = optimizer.param_groups
-        self.max_lrs = [float(r) for r in np.broadcast_to(max_lr, len(groups))]
+        if np.ndim(max_lr) and np.shape(max_lr) != (len(groups),):
+            raise ValueError(
+                f"OneCycleLR: expected one max_lr, or {len(groups)} for the groups, got {max_lr}"
+            )
+        self.max_lrs = [float(rate) for rate in np.broadcast_to(max_lr, len(groups))]
         if total_steps != int(total_steps) or total_steps < 1:
             raise ValueError(f"OneCycleLR: expected total_steps ≥ 1, got {total_steps}")
         if not 0 <= pct_start <= 1:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..layer import Layer, in_a_row
+from ..layer import Layer, Sequential, in_a_row
 
 
 def compile(model, *, threads=None):
@@ -19,13 +19,11 @@ def compile(model, *, threads=None):
     """
     if not isinstance(model, Layer):
         raise TypeError(f"compile: expected a Layer, got {type(model).__name__}")
-    return model if isinstance(model, Compiled) else Compiled(model, threads)
+    return Compiled(model.model if isinstance(model, Compiled) else model, threads)
 
 
-class Compiled(Layer):
+class Compiled(Sequential):
     """What `compile` returns. `.model` is the plain network, `.layers` its layers in a row."""
-
-    can_skip_dx = True
 
     def __init__(self, model, threads=None):
         from .threads import default_threads

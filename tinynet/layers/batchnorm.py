@@ -43,8 +43,12 @@ class BatchNorm2d(Layer):
 
     def __init__(self, num_features, eps=1e-5, momentum=0.1):
         self.num_features = positive_int(num_features, "BatchNorm2d: num_features")
-        self.eps = float(eps)
-        self.momentum = float(momentum)
+        for name, value, most in (("eps", eps, math.inf), ("momentum", momentum, 1)):
+            if not isinstance(value, (int, float)) or not 0 <= value <= most:
+                raise ValueError(
+                    f"BatchNorm2d: expected {name}, a number in 0 … {most}, got {value!r}"
+                )
+        self.eps, self.momentum = eps, momentum
         self.weight = Parameter(np.ones(num_features, np.float32))
         self.bias = Parameter(np.zeros(num_features, np.float32))
         self.running_mean = np.zeros(num_features, np.float32)
@@ -54,8 +58,9 @@ class BatchNorm2d(Layer):
     def forward(self, x):  # x: (n, c, h, w)
         self.check(x)
         if self.training:
-            mean = x.mean(PIXELS)  # (c,)
-            var = np.square(x - column(mean)).mean(PIXELS)  # (c,)
+            # Sums in float64: over the values of a whole batch float32 would lose digits.
+            mean = x.mean(PIXELS, np.float64).astype(x.dtype)  # (c,)
+            var = np.square(x - column(mean)).mean(PIXELS, np.float64).astype(x.dtype)  # (c,)
             self.track(mean, var, m=x.size // self.num_features)
         else:
             mean = self.running_mean.astype(x.dtype, copy=False)

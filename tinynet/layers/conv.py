@@ -20,7 +20,7 @@ processing. IWFHR 2006.
 
 import numpy as np
 
-from ..layer import Layer, Parameter
+from ..layer import FLOATS, Layer, Parameter
 from ..sizes import describe, output_size, pair, positive_int, window_shape
 
 
@@ -51,6 +51,8 @@ class Conv2d(Layer):
         self.kernel_size = pair(kernel_size, "Conv2d: kernel_size", at_least=1)
         self.stride = pair(stride, "Conv2d: stride", at_least=1)
         self.padding = pair(padding, "Conv2d: padding", at_least=0)
+        if np.dtype(dtype) not in FLOATS:
+            raise TypeError(f"Conv2d: expected dtype float32 or float64, got {np.dtype(dtype)}")
         rng = np.random.default_rng(rng)
         shape = (out_channels, in_channels, *self.kernel_size)
         bound = 1 / np.sqrt(in_channels * self.kernel_size[0] * self.kernel_size[1])
