@@ -108,6 +108,7 @@ class BatchNormStage:
     def forward(self, x):  # x: (n, c, h, w)
         norm, (n, c, h, w) = self.norm, x.shape
         x_flat = x.reshape(n, c, h * w)
+        weight, bias = fitting(norm.weight, (c,), norm), fitting(norm.bias, (c,), norm)
         self.trained = norm.training
         if norm.training:
             means, squares = np.zeros((2, chunk_count(n), c))
@@ -117,7 +118,6 @@ class BatchNormStage:
         else:
             mean, var = norm.running_mean.astype(float), norm.running_var.astype(float)
         std = np.sqrt(var + norm.eps)  # (c,) float64, as mean
-        weight, bias = fitting(norm.weight, (c,), norm), fitting(norm.bias, (c,), norm)
         self.x, self.mean, self.std, self.weight = x_flat, mean.astype(x.dtype), std, weight
         y = self.scratch("y", x.shape, x.dtype)
         run(
