@@ -309,6 +309,22 @@ def test_a_subclass_is_not_taken_for_its_parent():
     assert network(normal((1, 1, 4, 4))).min() < 0
 
 
+def test_a_subclass_of_sequential_runs_as_it_says():
+    class Residual(tn.Sequential):
+        def forward(self, x):
+            return x + super().forward(x)
+
+        def backward(self, dy):
+            return dy + super().backward(dy)
+
+    def network():
+        return tn.Sequential(Residual(tn.Conv2d(2, 2, 3, padding=1, rng=0), tn.ReLU()), tn.ReLU())
+
+    assert_same(network(), tn.compile(network()), normal((2, 2, 5, 5)))
+    assert len(network().in_a_row()) == 2
+    assert len(tn.summary(tn.compile(network()), (2, 5, 5)).rows) == 2
+
+
 def test_backward_needs_a_forward_and_the_right_dy():
     network = tn.compile(wide_network())
     with pytest.raises(RuntimeError, match="backward without a forward"):

@@ -18,9 +18,9 @@ projections miss is an error a thousand times smaller than the array's typical g
 - dy is random, never ones. The mean of BatchNorm's y is its bias, whatever x is, so for dy = 1
   its dx is 0: ones would also pass a backward pass that is 0 for the wrong reason.
 - ReLU and max pooling have kinks. If one lies inside the step, the difference mixes the slopes on
-  its two sides. A step ten times shorter crosses ten times fewer, so what disagrees gets another
-  chance with shorter ones; a wrong gradient agrees at none. (The length of v is 1, rather than
-  the size of its entries, for the same reason: no activation moves far.)
+  its two sides. A step a tenth as long crosses a tenth as many, so what disagrees gets another
+  chance with shorter ones; a wrong gradient agrees at none. (A random v has length 1, rather than
+  entries of size 1, for the same reason: no activation moves far.)
 """
 
 import math
@@ -34,7 +34,7 @@ from .errors import GradientError
 from .layer import FLOATS, Layer
 
 DIRECTIONS = 10  # random ones, for an array too large to be checked entry by entry
-SHORTER = (1, 1e-1, 1e-2, 1e-3)  # of eps: the steps to try, because of kinks
+STEPS = (1, 1e-1, 1e-2, 1e-3)  # to try one after the other, as parts of eps, because of kinks
 
 
 def gradcheck(layer, x, *, eps=1e-6, atol=1e-7, rtol=1e-5, rng=None, max_exact=1000):
@@ -51,15 +51,15 @@ def gradcheck(layer, x, *, eps=1e-6, atol=1e-7, rtol=1e-5, rng=None, max_exact=1
 
     Raises GradientError, naming the array, index and both values (also in its attributes array,
     index, analytic, numerical), or the part of a layer's contract that is broken. TypeError or
-    ValueError: x is no finite array of floats; and what forward itself raises on x.
+    ValueError: x is no array of finite floats; and what forward itself raises on x.
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"gradcheck: expected a Layer, got {type(layer).__name__}")
     if not isinstance(x, np.ndarray) or x.dtype not in FLOATS:
         got = getattr(x, "dtype", type(x).__name__)
         raise TypeError(f"gradcheck: expected x of float32 or float64, got {got}")
-    if not np.isfinite(x).all():
-        raise ValueError("gradcheck: expected finite x, got infinities or NaN")
+    if x.size == 0 or not np.isfinite(x).all():
+        raise ValueError(f"gradcheck: expected x of finite values, got {x}")
     x = x.astype(np.float64)
     rng = np.random.default_rng(0 if rng is None else rng)
 
@@ -213,7 +213,7 @@ class _Check:
         """Both slopes of L along v, numerically at the first step where they agree, if any."""
         analytic = float((gradient * v).sum())
         tried = []
-        for part in SHORTER:
+        for part in STEPS:
             step = part * self.eps
             # Difference first, then sum: what v does not reach adds exact zeros.
             rise = self.y_at(array, step * v) - self.y_at(array, -step * v)

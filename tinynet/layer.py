@@ -112,6 +112,10 @@ class Layer:
         for name, child in self.children():
             yield from child.walk(f"{prefix}{name}.")
 
+    def in_a_row(self):
+        """[layer] of a network as they run one after the other: here, only this one."""
+        return [self]
+
     def named_parameters(self):
         """[(name, Parameter)] of this layer and all inside it: [("0.weight", …), …]."""
         return [
@@ -243,6 +247,13 @@ class Sequential(Layer):
                 break
         return shape
 
+    def in_a_row(self):
+        """Those of Sequentials inside it included; but a subclass may run them otherwise."""
+        kind = type(self)
+        if (kind.forward, kind.backward) != (Sequential.forward, Sequential.backward):
+            return [self]
+        return [layer for inner in self.layers for layer in inner.in_a_row()]
+
     def __len__(self):
         return len(self.layers)
 
@@ -254,13 +265,6 @@ class Sequential(Layer):
 
     def __repr__(self):
         return f"Sequential({', '.join(map(repr, self.layers))})"
-
-
-def in_a_row(model):
-    """[layer] of a network in the order they run, those of Sequentials inside it included."""
-    if isinstance(model, Sequential):
-        return [layer for inner in model for layer in in_a_row(inner)]
-    return [model]
 
 
 @contextmanager

@@ -7,7 +7,7 @@ at what comes out. So a layer of your own needs nothing extra to appear in the t
 import numpy as np
 
 from .gradcheck import untouched
-from .layer import Layer, in_a_row
+from .layer import Layer
 from .layers import Conv2d, Linear
 from .sizes import positive_int
 
@@ -50,7 +50,7 @@ class Summary:
                     self._count(layer)
             x = np.zeros((2, *input_shape), dtype)
             model.check(x)  # first of all, as its errors say which layer of the network it was
-            for i, layer in enumerate(in_a_row(model), start=1):
+            for i, layer in enumerate(model.in_a_row(), start=1):
                 x = layer.forward(x)
                 params = sum(p.data.size for p in layer.parameters())
                 self.rows.append((f"{type(layer).__name__}-{i}", (-1, *x.shape[1:]), params))

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .layer import in_a_row
 from .loss import CrossEntropyLoss
 from .optim import SGD, OneCycleLR
 
@@ -207,7 +206,7 @@ def _stop(model, inputs, buffers_before, where):
     undo()
     culprit = None if np.isfinite(inputs).all() else "the images fed in"
     x = inputs
-    for i, layer in enumerate(in_a_row(model)):
+    for i, layer in enumerate(model.in_a_row()):
         if culprit:
             break
         x = layer.forward(x)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..layer import Layer, Sequential, in_a_row
+from ..layer import Layer, Sequential
 
 
 def compile(model, *, threads=None):
@@ -29,7 +29,7 @@ class Compiled(Sequential):
         from .threads import default_threads
 
         self.model = model
-        self.layers = in_a_row(model)
+        self.layers = model.in_a_row()
         self.threads = default_threads() if threads is None else threads
         if self.threads != int(self.threads) or self.threads < 1:
             raise ValueError(f"compile: expected threads ≥ 1, got {threads}")
@@ -77,6 +77,9 @@ class Compiled(Sequential):
 
     def output_shape(self, shape):
         return self.model.output_shape(shape)
+
+    def in_a_row(self):
+        return self.layers
 
     def walk(self, prefix=""):
         """The model's own layers under their own names: "0.weight", as in the plain network."""
