@@ -17,12 +17,12 @@ def maxpool_forward(x, window, base, begin, taps, y, winner, chunk, thread, firs
 
     x: (n, c, h, w), y: (n, c, oh·ow), winner: as y, int32, places in h·w.
     window: (oh, ow, kh, kw, sh, sw, ph, pw). base, begin: (oh·ow,) int32, for each window the
-    place of its first entry, and of its first entry that is not padding. taps: (threads, oh·ow).
+    place of its first entry, and of its first that is not padding. taps: (threads, ≥ oh·ow).
     """
     kh, kw, ph, pw = window[2], window[3], window[6], window[7]
     w = x.shape[3]
     outside = x.dtype.type(-np.inf)
-    tap = taps[thread]
+    tap = taps[thread, : y.shape[2]]
     for n in range(first, last):
         for c in range(x.shape[1]):
             best, place = y[n, c], winner[n, c]
@@ -55,7 +55,7 @@ def avgpool_forward(x, window, factor, taps, y, chunk, thread, first, last):
     """The mean of each window, padding counted as zeros; factor: 1/(kh·kw), of x's dtype."""
     kh, kw = window[2], window[3]
     zero = x.dtype.type(0)
-    tap = taps[thread]
+    tap = taps[thread, : y.shape[2]]
     for n in range(first, last):
         for c in range(x.shape[1]):
             mean = y[n, c]

@@ -18,6 +18,8 @@ from .pool import avgpool_backward, avgpool_forward, maxpool_backward, maxpool_f
 from .relu import relu_backward, relu_forward
 from .threads import chunk_count, chunk_size, run
 
+APART = 64  # elements between what two threads write: in one cache line they would wait in turn
+
 
 class Scratch:
     """Arrays by name, allocated once and used again: also for the smaller last batch."""
@@ -190,7 +192,7 @@ class MaxPoolStage:
             self.places_of = x.shape[1:]
         y = self.scratch("y", y_shape, x.dtype)
         self.winner = self.scratch("winner", y_shape, np.int32).reshape(flat)
-        taps = self.scratch("taps", (self.threads, self.base.size), x.dtype)
+        taps = self.scratch("taps", (self.threads, self.base.size + APART), x.dtype)
         run(
             maxpool_forward, len(x), self.threads,
             x, window, self.base, self.begin, taps, y.reshape(flat), self.winner,
@@ -216,7 +218,7 @@ class AvgPoolStage:
         kh, kw = self.pool.kernel_size
         self.factor = x.dtype.type(1 / (kh * kw))
         y = self.scratch("y", (n, c, oh * ow), x.dtype)
-        taps = self.scratch("taps", (self.threads, oh * ow), x.dtype)
+        taps = self.scratch("taps", (self.threads, oh * ow + APART), x.dtype)
         run(avgpool_forward, n, self.threads, x, self.window, self.factor, taps, y)
         return y.reshape(n, c, oh, ow)
 
