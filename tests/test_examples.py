@@ -106,7 +106,7 @@ def test_mnist_lite_names_a_damaged_file(digits, tmp_path):
 def test_mnist_lite_stops_where_the_loss_is_not_finite(digits, tmp_path):
     done = mnist_lite("--plain", "--data-dir", digits, "--max-lr", 1e30, "--out", tmp_path / "runs")
     assert done.returncode != 0 and "Traceback" not in done.stderr
-    assert "mnist_lite: fit: the loss is not finite (epoch" in done.stderr
+    assert "mnist_lite: fit: the loss is not finite (Epoch" in done.stderr
     assert not list((tmp_path / "runs").glob("*/weights.npz"))
 
 

@@ -73,7 +73,7 @@ def test_fit_is_the_loop_that_a_reader_would_write():
     weights = [p for p in same.parameters() if p.data.ndim > 1]
     others = [p for p in same.parameters() if p.data.ndim == 1]
     groups = [{"params": weights, "weight_decay": 0.01}, {"params": others}]
-    optimizer = tn.SGD(groups, lr=0.05, momentum=0.95, nesterov=True)
+    optimizer = tn.SGD(groups, lr=0.05, momentum=0.9, nesterov=True)
     schedule = tn.OneCycleLR(optimizer, 0.05, total_steps=2 * 3)
     loss = tn.CrossEntropyLoss(label_smoothing=0.1)
     rng = np.random.default_rng(7)
@@ -161,7 +161,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(wrap, tmp_path):
     with pytest.raises(FloatingPointError) as caught:
         quiet_fit(wrap(model), x, y, history_path=path)
     message = str(caught.value)
-    assert "epoch 2, step 2 of 3, rate 0.0" in message
+    assert "Epoch 2/3, step 2 of 3, rate 0.0" in message
     assert "first not finite: the output of layer 3, Breaks()" in message
     assert path.read_text().count("\n") == 2  # the heading and the epoch that went well
 

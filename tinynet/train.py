@@ -33,7 +33,6 @@ def fit(
     epochs=20,
     batch_size=128,
     max_lr=0.1,
-    momentum=(0.85, 0.95),
     weight_decay=5e-4,
     label_smoothing=0.0,
     augment=None,
@@ -45,10 +44,9 @@ def fit(
 
     model: a Layer that gives logits (N, K), plain or compiled. x: images, uint8 (N, H, W) or
     floats as the model takes them (see `as_input`); y: (N,) integer labels. test: (x, y) to
-    evaluate on after each epoch. max_lr: the peak rate; momentum: its range over the cycle.
-    weight_decay: of weights with two axes or more, not of biases and BatchNorm. augment: called
-    with (images, rng), gives images. seed: of shuffling and augmentation.
-    progress: show bars, and the test accuracy of each epoch.
+    evaluate on after each epoch. max_lr: the peak rate. weight_decay: of weights with two axes or
+    more, not of biases and BatchNorm. augment: called with (images, rng), gives images. seed: of
+    shuffling and augmentation. progress: show bars, and the test accuracy of each epoch.
 
     The history is a list with a dict for each epoch: epoch, loss, accuracy (of the batches as
     they were trained on), test_loss, test_accuracy, lr, momentum (at the epoch's end), seconds.
@@ -64,44 +62,21 @@ def fit(
         raise ValueError(f"fit: expected epochs ≥ 1, got {epochs}")
     rng = np.random.default_rng(seed)
     loss = CrossEntropyLoss(label_smoothing)
-    optimizer = SGD(
-        _decay_groups(model, weight_decay), max_lr, momentum=max(momentum), nesterov=True
-    )
-    skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
-    steps = -(-len(x) // batch_size)
-    schedule = OneCycleLR(
-        optimizer, max_lr, epochs * steps, base_momentum=min(momentum), max_momentum=max(momentum)
-    )
+    optimizer = SGD(_decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
+    steps = -(-len(x) // batch_size)  # in an epoch
+    schedule = OneCycleLR(optimizer, max_lr, epochs * steps)  # sets rate and momentum
     history = []
     for epoch in range(1, epochs + 1):
         started = time.perf_counter()
-        model.train()
-        total_loss = correct = seen = 0
         with _bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
-            for batch in batches(len(x), batch_size, rng):
-                images = x[batch] if augment is None else augment(x[batch], rng)
-                inputs, labels = as_input(images), y[batch]
-                before = [(b, b.copy()) for _, b in model.named_buffers()]
-                logits = model(inputs)  # (n, k)
-                value = loss(logits, labels)
-                if not np.isfinite(value):
-                    where = f"epoch {epoch}, step {bar.done + 1} of {steps}"
-                    _stop(model, inputs, before, f"{where}, rate {schedule.get_last_lr()[0]:.6g}")
-                model.backward(loss.backward(), **skip_dx)
-                optimizer.step()
-                schedule.step()
-                seen += len(labels)
-                total_loss += value * len(labels)
-                correct += int((logits.argmax(axis=1) == labels).sum())
-                bar.step(f"loss={total_loss / seen:.4f}, lr={schedule.get_last_lr()[0]:.6f}")
-        row = {"epoch": epoch, "loss": total_loss / seen, "accuracy": correct / seen}
+            inputs = _augmented(x, y, batches(len(x), batch_size, rng), augment, rng)
+            mean_loss, accuracy = _train_epoch(model, inputs, loss, optimizer, schedule, bar)
+        row = {"epoch": epoch, "loss": mean_loss, "accuracy": accuracy}
         if test is not None:
             result = evaluate(model, *test, batch_size=batch_size, progress=progress)
             row |= {"test_loss": result.loss, "test_accuracy": result.accuracy}
             if progress:
                 print(f"Test Accuracy: {result.accuracy:.2%}", flush=True)
-        if not all(np.isfinite(p.data).all() for p in model.parameters()):
-            raise FloatingPointError(f"fit: weights are not finite after epoch {epoch}")
         group = optimizer.param_groups[0]
         row |= {"lr": group["lr"], "momentum": group["momentum"]}
         row["seconds"] = time.perf_counter() - started
@@ -109,6 +84,32 @@ def fit(
         if history_path is not None:
             write_history(history, history_path)
     return history
+
+
+def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, bar):
+    """(mean loss, accuracy) of one pass over the batches, with a step after each."""
+    skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
+    total_loss = correct = seen = 0
+    model.train()
+    for inputs, labels in inputs_and_labels:
+        buffers = [(b, b.copy()) for _, b in model.named_buffers()]
+        logits = model(inputs)  # (n, k)
+        value = loss(logits, labels)
+        if not np.isfinite(value):
+            rate = schedule.get_last_lr()[0]
+            where = f"{bar.description}, step {bar.done + 1} of {bar.total}, rate {rate:.6g}"
+            _stop(model, inputs, buffers, where)
+        model.backward(loss.backward(), **skip_dx)
+        optimizer.step()
+        schedule.step()
+
+        seen += len(labels)
+        total_loss += value * len(labels)
+        correct += int((logits.argmax(axis=1) == labels).sum())
+        bar.step(f"loss={total_loss / seen:.4f}, lr={schedule.get_last_lr()[0]:.6f}")
+    if not all(np.isfinite(p.data).all() for p in model.parameters()):
+        raise FloatingPointError(f"fit: weights are not finite after {bar.description}")
+    return total_loss / seen, correct / seen
 
 
 def evaluate(model, x, y, *, batch_size=128, progress=False):
@@ -140,6 +141,13 @@ def batches(n, batch_size, rng):
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
+
+
+def _augmented(x, y, batches, augment, rng):
+    """(what the network is fed, labels) of each batch of indices."""
+    for batch in batches:
+        images = x[batch] if augment is None else augment(x[batch], rng)
+        yield as_input(images), y[batch]
 
 
 def as_input(images):
