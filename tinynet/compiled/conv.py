@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..sizes import output_size
 from .jit import inline, kernel
 from .simd import VECTOR_BYTES, fma, lanes, load, splat, store, total
 
@@ -77,7 +78,7 @@ def plan(shape, out_channels, kernel_size, stride, padding, dtype):
     """The Plan for images of shape (c, h, w)."""
     (c, h, w), o, (kh, kw) = shape, out_channels, kernel_size
     (sh, sw), (ph, pw) = stride, padding
-    oh, ow = (h + 2 * ph - kh) // sh + 1, (w + 2 * pw - kw) // sw + 1
+    oh, ow = output_size(h, w, kernel_size, stride, padding)
     fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
     tile = VECTORS * VECTOR_BYTES // np.dtype(dtype).itemsize
     positions = _round_up(oh * fw, tile)

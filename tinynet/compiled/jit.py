@@ -37,7 +37,7 @@ def inline(function):
 
 
 def _forget_outdated(compiled):
-    """Remove cached code that is older than simd.py.
+    """Remove cached code that is older than simd.py or this file.
 
     Numba notices when a kernel's own file changes, but not when a file does that it imports.
     """
