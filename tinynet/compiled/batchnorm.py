@@ -11,7 +11,7 @@ variances. COMPSTAT 1982.
 """
 
 from .jit import inline, kernel
-from .simd import fma, lanes, load, splat, total
+from .simd import add, fma, lanes, load, splat, total
 
 
 @kernel
@@ -27,7 +27,8 @@ def batch_statistics(x, means, squares, chunk, thread, first, last):
         for c in range(x.shape[1]):
             a = x[n, c]
             mean = _sum(a) / size
-            square = _sum_squares(a, x.dtype.type(mean))
+            center = x.dtype.type(mean)
+            square = _sum_products(a, a, center, center)
             delta = mean - means[part, c]
             share = size / (before + size)
             means[part, c] += delta * share
@@ -51,11 +52,12 @@ def batchnorm_sums(dy, x, mean, dy_sums, dyx_sums, chunk, thread, first, last):
 
     dy, x: (n, c, h·w); mean: (c,); dy_sums, dyx_sums: (chunks, c) float64, zeros on entry.
     """
+    zero = x.dtype.type(0)
     for n in range(first, last):
         part = n // chunk
         for c in range(x.shape[1]):
             dy_sums[part, c] += _sum(dy[n, c])
-            dyx_sums[part, c] += _sum_products(dy[n, c], x[n, c], mean[c])
+            dyx_sums[part, c] += _sum_products(dy[n, c], x[n, c], zero, mean[c])
 
 
 @kernel
@@ -74,10 +76,9 @@ def _sum(a):
     """Σa as a float64, in vectors, what is left over one by one."""
     n = lanes(a)
     whole = a.size - a.size % n
-    one = splat(a.dtype.type(1))
     s = splat(a.dtype.type(0))
     for j in range(0, whole, n):
-        s = fma(one, load(a, j), s)
+        s = add(load(a, j), s)
     rest = float(total(s))
     for j in range(whole, a.size):
         rest += a[j]
@@ -85,32 +86,15 @@ def _sum(a):
 
 
 @inline
-def _sum_squares(a, mean):
-    """Σ(a − mean)²."""
+def _sum_products(a, b, a_mean, b_mean):
+    """Σ(a − a_mean)·(b − b_mean)."""
     n = lanes(a)
     whole = a.size - a.size % n
-    one, minus = splat(a.dtype.type(1)), splat(-mean)
+    minus_a, minus_b = splat(-a_mean), splat(-b_mean)
     s = splat(a.dtype.type(0))
     for j in range(0, whole, n):
-        d = fma(one, load(a, j), minus)
-        s = fma(d, d, s)
+        s = fma(add(load(a, j), minus_a), add(load(b, j), minus_b), s)
     rest = float(total(s))
     for j in range(whole, a.size):
-        d = a[j] - mean
-        rest += d * d
-    return rest
-
-
-@inline
-def _sum_products(a, b, mean):
-    """Σa·(b − mean)."""
-    n = lanes(a)
-    whole = a.size - a.size % n
-    one, minus = splat(a.dtype.type(1)), splat(-mean)
-    s = splat(a.dtype.type(0))
-    for j in range(0, whole, n):
-        s = fma(load(a, j), fma(one, load(b, j), minus), s)
-    rest = float(total(s))
-    for j in range(whole, a.size):
-        rest += a[j] * (b[j] - mean)
+        rest += (a[j] - a_mean) * (b[j] - b_mean)
     return rest

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..sizes import output_size
 from .jit import inline, kernel
-from .simd import VECTOR_BYTES, fma, lanes, load, splat, store, total
+from .simd import VECTOR_BYTES, add, fma, gated, lanes, load, splat, store, total
 
 ROWS, VECTORS = 4, 3  # the tile: 12 sums, 3 vectors of input and a weight fill 16 registers
 
@@ -72,6 +72,7 @@ class Plan(NamedTuple):
     frame_size: int
     dy_frame_size: int
     out_size: int
+    sums_size: int
 
 
 def plan(shape, out_channels, kernel_size, stride, padding, dtype):
@@ -118,6 +119,7 @@ def plan(shape, out_channels, kernel_size, stride, padding, dtype):
         max(int(offsets.max()) + positions, c * sh * sw * fh * fw) + slack,
         _round_up(o, ROWS) * dy_stride + dx_start + dx_positions + slack,
         max(_round_up(o, ROWS) * positions, _round_up(c, ROWS) * dx_positions),
+        _round_up(o, ROWS) * taps * tile // VECTORS,
     )
 
 
@@ -136,44 +138,42 @@ def _tiled(matrix, zero):
 def conv_forward(x, weight, bias, offsets, g, relu, frames, outs, y, chunk, thread, first, last):
     """y = conv(x), or max(conv(x), 0) if relu; images first … last − 1.
 
-    x: (n, c, h, w), y: (n, o, oh, ow). weight: in the plan's order. bias: (o rounded up to 4,).
+    x: (n, c·h·w), y: (n, o·oh·ow). weight: in the plan's order. bias: (o rounded up to 4,).
     frames, outs: (threads, …) scratch, frames all zeros but for earlier images of this geometry.
     """
     frame, out = frames[thread], outs[thread]
-    zero = x.dtype.type(0)
     for n in range(first, last):
         _fill_frame(x[n], frame, g)
         _product(weight, offsets, bias, frame, out, g.out_channels, g.positions)
         for o in range(g.out_channels):
             for p in range(g.oh):
                 start = o * g.positions + p * g.fw
-                source, target = out[start : start + g.ow], y[n, o, p]
-                if relu:
-                    for q in range(target.size):
-                        target[q] = zero if source[q] <= zero else source[q]  # NaN stays NaN
-                else:
-                    for q in range(target.size):
-                        target[q] = source[q]
+                _copy_row(out, start, out, start, relu, y[n], (o * g.oh + p) * g.ow, g.ow)
 
 
 @kernel
 def conv_backward(
     x, y, dy, weight, offsets, starts, wgrad_offsets, no_bias, g, relu, need_dx,
-    frames, dy_frames, outs, dweight, dbias, dx, chunk, thread, first, last,
+    frames, dy_frames, outs, sums, dweight, dbias, dx, chunk, thread, first, last,
 ):  # fmt: skip
     """dx, and the sums of each chunk of images for the gradients of weight and bias.
 
-    weight, offsets, starts: for dx, phase after phase, in the plan's order; wgrad_offsets: the
-    forward pass's. dweight: (chunks, o rounded up to 4, taps) and dbias: (chunks, o), zeros on
-    entry. With relu, y is what forward gave and dy counts where it is positive.
+    x, y, dy, dx: as in forward, a flat row for each image. weight, offsets, starts: for dx, phase
+    after phase, in the plan's order; wgrad_offsets: the forward pass's. dweight: (chunks, o
+    rounded up to 4, taps) and dbias: (chunks, o), zeros on entry. With relu, y is what forward
+    gave, and dy does not count where it is 0. frames, dy_frames, outs, sums: (threads, …) scratch.
     """
-    frame, dframe, out = frames[thread], dy_frames[thread], outs[thread]
+    frame, dframe, out, vectors = frames[thread], dy_frames[thread], outs[thread], sums[thread]
     channels = (g.in_channels + ROWS - 1) // ROWS * ROWS
     for n in range(first, last):
         _fill_frame(x[n], frame, g)
         _fill_dy_frame(dy[n], y[n], dframe, g, relu)
         part = n // chunk
-        _weight_gradient(dframe, frame, wgrad_offsets, g, dweight[part])
+        if n % chunk == 0:
+            vectors[:] = 0
+        _weight_gradient(dframe, frame, wgrad_offsets, g, vectors)
+        if n % chunk == chunk - 1 or n == last - 1:
+            _add_up(vectors, dweight[part])
         _bias_gradient(dframe, g, dbias[part])
         if not need_dx:
             continue
@@ -185,52 +185,63 @@ def conv_backward(
 
 
 @inline
+def _copy_row(source, i, gate, k, is_gated, target, j, size):
+    """target[j : j + size] = source[i : …], but 0 where is_gated and gate[k : …] ≤ 0.
+
+    Rows are short, so the rest beyond whole vectors is one more vector that overlaps the last.
+    """
+    n = lanes(source)
+    if size < n:
+        zero = source.dtype.type(0)
+        for q in range(size):
+            target[j + q] = zero if is_gated and gate[k + q] <= zero else source[i + q]
+    else:
+        for q in range(0, size, n):
+            q = min(q, size - n)
+            v = load(source, i + q)
+            if is_gated:
+                v = gated(v, load(gate, k + q))
+            store(target, j + q, v)
+
+
+@inline
 def _fill_frame(x, frame, g):
-    """x: (c, h, w) into the frame: the phases of each channel, padding around them."""
+    """x: (c·h·w,) into the frame: the phases of each channel, padding around them."""
     for c in range(g.in_channels):
         for i in range(g.h):
             row = (i + g.ph) // g.sh * g.fw + (c * g.sh + (i + g.ph) % g.sh) * g.sw * g.plane
-            source = x[c, i]
+            start = (c * g.h + i) * g.w
             if g.sw == 1:
-                target = frame[row + g.pw : row + g.pw + g.w]
-                for j in range(target.size):
-                    target[j] = source[j]
+                _copy_row(x, start, x, start, False, frame, row + g.pw, g.w)
             else:
                 for j in range(g.w):
-                    frame[row + (j + g.pw) % g.sw * g.plane + (j + g.pw) // g.sw] = source[j]
+                    place = row + (j + g.pw) % g.sw * g.plane + (j + g.pw) // g.sw
+                    frame[place] = x[start + j]
 
 
 @inline
 def _fill_dy_frame(dy, y, frame, g, relu):
-    """dy: (o, oh, ow) into its frame, where relu let it through."""
-    zero = dy.dtype.type(0)
+    """dy: (o·oh·ow,) into its frame, where relu let it through."""
     for o in range(g.out_channels):
         for p in range(g.oh):
-            start = o * g.dy_stride + g.margin + p * g.fw
-            target, source, passed = frame[start : start + g.ow], dy[o, p], y[o, p]
-            if relu:
-                for q in range(target.size):
-                    target[q] = source[q] if passed[q] > zero else zero
-            else:
-                for q in range(target.size):
-                    target[q] = source[q]
+            start = (o * g.oh + p) * g.ow
+            place = o * g.dy_stride + g.margin + p * g.fw
+            _copy_row(dy, start, y, start, relu, frame, place, g.ow)
 
 
 @inline
 def _take_phase(out, a, b, g, dx):
-    """dx at the pixels of phase (a, b), out of what `_product` wrote."""
+    """dx: (c·h·w,) at the pixels of phase (a, b), out of what `_product` wrote."""
     for c in range(g.in_channels):
         # the first row i of the image with (i + ph) % sh == a, then every sh-th; columns likewise
         for i in range((a - g.ph) % g.sh, g.h, g.sh):
             start = c * g.dx_positions + (i + g.ph) // g.sh * g.fw - g.dx_start
-            target = dx[c, i]
+            row = (c * g.h + i) * g.w
             if g.sw == 1:
-                source = out[start + g.pw : start + g.pw + g.w]
-                for j in range(target.size):
-                    target[j] = source[j]
+                _copy_row(out, start + g.pw, out, start, False, dx, row, g.w)
             else:
                 for j in range((b - g.pw) % g.sw, g.w, g.sw):
-                    target[j] = out[start + (j + g.pw) // g.sw]
+                    dx[row + j] = out[start + (j + g.pw) // g.sw]
 
 
 @inline
@@ -274,17 +285,22 @@ def _store3(out, start, n, u, v, w):
 
 
 @inline
-def _weight_gradient(dframe, frame, offsets, g, dweight):
-    """dweight[o, k] += Σ_p dy[o, p] · frame[offsets[k] + p], 4 channels × 3 taps at a time.
+def _weight_gradient(dframe, frame, offsets, g, sums):
+    """sums[o, k] += dy[o, p] · frame[offsets[k] + p] over all p, 4 channels × 3 taps at a time.
 
-    Where dy's frame holds no pixel it holds 0, so these positions add nothing.
+    Where dy's frame holds no pixel it holds 0, so these positions add nothing. sums: flat, a
+    vector for each (o, k): its lanes are added up once a chunk, not for each image.
     """
     n = lanes(frame)
     size = g.dy_stride
     for o in range(0, g.out_channels, ROWS):
         for k in range(0, g.taps, 3):
-            a0 = b0 = c0 = a1 = b1 = c1 = splat(frame.dtype.type(0))
-            a2 = b2 = c2 = a3 = b3 = c3 = a0
+            i = (o * g.taps + k) * n
+            row = g.taps * n
+            a0, b0, c0 = _load3(sums, i, n)
+            a1, b1, c1 = _load3(sums, i + row, n)
+            a2, b2, c2 = _load3(sums, i + 2 * row, n)
+            a3, b3, c3 = _load3(sums, i + 3 * row, n)
             k0, k1, k2 = offsets[k], offsets[k + 1], offsets[k + 2]
             start = o * size + g.margin
             for p in range(0, g.oh * g.fw, n):
@@ -297,26 +313,32 @@ def _weight_gradient(dframe, frame, offsets, g, dweight):
                 a2, b2, c2 = fma(s, u, a2), fma(s, v, b2), fma(s, w, c2)
                 s = load(dframe, start + 3 * size + p)
                 a3, b3, c3 = fma(s, u, a3), fma(s, v, b3), fma(s, w, c3)
-            _add3(dweight[o], k, a0, b0, c0)
-            _add3(dweight[o + 1], k, a1, b1, c1)
-            _add3(dweight[o + 2], k, a2, b2, c2)
-            _add3(dweight[o + 3], k, a3, b3, c3)
+            _store3(sums, i, n, a0, b0, c0)
+            _store3(sums, i + row, n, a1, b1, c1)
+            _store3(sums, i + 2 * row, n, a2, b2, c2)
+            _store3(sums, i + 3 * row, n, a3, b3, c3)
 
 
 @inline
-def _add3(row, k, u, v, w):
-    row[k] += total(u)
-    row[k + 1] += total(v)
-    row[k + 2] += total(w)
+def _load3(a, start, n):
+    return load(a, start), load(a, start + n), load(a, start + 2 * n)
+
+
+@inline
+def _add_up(sums, dweight):
+    """dweight: (rows, taps), each the total of a vector in sums."""
+    n = lanes(sums)
+    for o in range(dweight.shape[0]):
+        for k in range(dweight.shape[1]):
+            dweight[o, k] = total(load(sums, (o * dweight.shape[1] + k) * n))
 
 
 @inline
 def _bias_gradient(dframe, g, dbias):
     """dbias[o] += Σ_p dy[o, p]."""
     n = lanes(dframe)
-    one = splat(dframe.dtype.type(1))
     for o in range(g.out_channels):
         s = splat(dframe.dtype.type(0))
         for p in range(0, g.oh * g.fw, n):
-            s = fma(one, load(dframe, o * g.dy_stride + g.margin + p), s)
+            s = add(load(dframe, o * g.dy_stride + g.margin + p), s)
         dbias[o] += total(s)

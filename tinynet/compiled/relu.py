@@ -15,9 +15,9 @@ def relu_forward(x, y, chunk, thread, first, last):
 
 @kernel
 def relu_backward(dy, y, dx, chunk, thread, first, last):
-    """dx = dy where y > 0, else 0. All (n, size)."""
+    """dx = 0 where y ≤ 0, else dy. All (n, size)."""
     for i in range(first, last):
         a, b, c = dy[i], y[i], dx[i]
         zero = dy.dtype.type(0)
         for j in range(a.size):
-            c[j] = a[j] if b[j] > zero else zero
+            c[j] = zero if b[j] <= zero else a[j]

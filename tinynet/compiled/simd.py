@@ -2,13 +2,15 @@
 
 Loops that only go along arrays are vectorised by LLVM without our help. A matrix product is not:
 its speed comes from sums that stay in registers while many inputs pass by, and for that a kernel
-must say which vectors it keeps. Six operations suffice:
+must say which vectors it keeps. Eight operations suffice:
 
     lanes(a)         how many elements of a's dtype a vector has: a constant, once compiled
     load(a, i)       a[i : i + lanes]
     store(a, i, v)   a[i : i + lanes] = v
     splat(x)         every lane is x
+    add(u, v)        u + v
     fma(u, v, w)     u·v + w, with one rounding
+    gated(v, g)      v, but 0 in the lanes where g ≤ 0: ReLU, and its backward pass
     total(v)         the sum of the lanes, halves first: the same order on every CPU
 
 Without compilation (NUMBA_DISABLE_JIT=1) a vector is a small NumPy array, so that kernels can be
@@ -98,6 +100,24 @@ def splat(typingctx, x):
 
 
 @intrinsic
+def add(typingctx, u, v):
+    def codegen(context, builder, signature, args):
+        return builder.fadd(*args)
+
+    return u(u, u), codegen
+
+
+@intrinsic
+def gated(typingctx, v, g):
+    def codegen(context, builder, signature, args):
+        zero = ir.Constant(v.ir_type, None)
+        closed = builder.fcmp_ordered("<=", args[1], zero)  # not where g is NaN
+        return builder.select(closed, zero, args[0])
+
+    return v(v, v), codegen
+
+
+@intrinsic
 def fma(typingctx, u, v, w):
     def codegen(context, builder, signature, args):
         t = u.ir_type
@@ -143,8 +163,14 @@ if config.DISABLE_JIT:
     def splat(x):
         return np.full(VECTOR_BYTES // x.dtype.itemsize, x)
 
+    def add(u, v):
+        return u + v
+
     def fma(u, v, w):
         return u * v + w
+
+    def gated(v, g):
+        return np.where(g <= 0, v.dtype.type(0), v)
 
     def total(v):
         while v.size > 1:

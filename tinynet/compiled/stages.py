@@ -57,10 +57,10 @@ class ConvStage:
         y = self.scratch("y", (len(x), g.out_channels, g.oh, g.ow), x.dtype)
         run(
             conv_forward, len(x), self.threads,
-            x, self.weight[plan.order], bias, plan.offsets, g, self.relu,
-            self.frames, self.outs, y,
+            flat(x), self.weight[plan.order], bias, plan.offsets, g, self.relu,
+            self.frames, self.outs, flat(y),
         )  # fmt: skip
-        self.x, self.y = x, y
+        self.x, self.y = flat(x), flat(y)
         return y
 
     def backward(self, dy, dx):
@@ -72,10 +72,10 @@ class ConvStage:
         no_bias = np.zeros(-(-g.in_channels // ROWS) * ROWS, dtype)
         run(
             conv_backward, len(dy), self.threads,
-            self.x, self.y, dy, self.weight[plan.dx_order], plan.dx_offsets, plan.dx_starts,
+            self.x, self.y, flat(dy), self.weight[plan.dx_order], plan.dx_offsets, plan.dx_starts,
             plan.wgrad_offsets, no_bias, g, self.relu, dx is not None,
-            self.frames, self.dy_frames, self.outs,
-            dweight, dbias, self.x if dx is None else dx,
+            self.frames, self.dy_frames, self.outs, self.sums,
+            dweight, dbias, self.x if dx is None else flat(dx),
         )  # fmt: skip
         weight, bias = self.conv.weight, self.conv.bias
         taps = weight.data[0].size
@@ -95,6 +95,7 @@ class ConvStage:
             self.frames = np.zeros((self.threads, plan.frame_size), x.dtype)
             self.dy_frames = np.zeros((self.threads, plan.dy_frame_size), x.dtype)
             self.outs = np.empty((self.threads, plan.out_size), x.dtype)
+            self.sums = np.empty((self.threads, plan.sums_size), x.dtype)
             self.plan_of = key
         return self.plan
 
@@ -165,14 +166,12 @@ class ReLUStage:
 
     def forward(self, x):
         self.y = self.scratch("y", x.shape, x.dtype)
-        flat = (len(x), -1)
-        run(relu_forward, len(x), self.threads, x.reshape(flat), self.y.reshape(flat))
+        run(relu_forward, len(x), self.threads, flat(x), flat(self.y))
         return self.y
 
     def backward(self, dy, dx):
         if dx is not None:
-            arrays = (a.reshape(len(dy), -1) for a in (dy, self.y, dx))
-            run(relu_backward, len(dy), self.threads, *arrays)
+            run(relu_backward, len(dy), self.threads, flat(dy), flat(self.y), flat(dx))
 
 
 class MaxPoolStage:
@@ -186,16 +185,16 @@ class MaxPoolStage:
 
     def forward(self, x):  # x: (n, c, h, w)
         y_shape, window = pool_window(self.pool, x)
-        flat = (*y_shape[:2], -1)
+        planes = (*y_shape[:2], -1)
         if self.places_of != x.shape[1:]:
             self.base, self.begin = places(window, x.shape[3])
             self.places_of = x.shape[1:]
         y = self.scratch("y", y_shape, x.dtype)
-        self.winner = self.scratch("winner", y_shape, np.int32).reshape(flat)
+        self.winner = self.scratch("winner", y_shape, np.int32).reshape(planes)
         taps = self.scratch("taps", (self.threads, self.base.size + APART), x.dtype)
         run(
             maxpool_forward, len(x), self.threads,
-            x, window, self.base, self.begin, taps, y.reshape(flat), self.winner,
+            x, window, self.base, self.begin, taps, y.reshape(planes), self.winner,
         )  # fmt: skip
         return y
 
@@ -284,6 +283,11 @@ def stages_for(layers, threads):
                 layers = layers[len(pattern) :]
                 break
     return stages
+
+
+def flat(a):
+    """(n, …) as (n, product of the rest)."""
+    return a.reshape(len(a), -1)
 
 
 def fitting(parameter, shape, layer):

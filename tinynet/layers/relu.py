@@ -1,7 +1,7 @@
 """The rectified linear unit: y = max(x, 0), element by element.
 
-Backward: where x > 0, y moves as x does, so dx = dy; elsewhere y stays 0, so dx = 0. At x = 0,
-where there is no derivative, we take 0, as PyTorch does.
+Backward: where x < 0, y stays 0 when x moves, so dx = 0; where x > 0, y moves as x does, so
+dx = dy. At x = 0, where there is no derivative, we take 0, as PyTorch does.
 
 V. Nair, G. Hinton. Rectified linear units improve restricted Boltzmann machines. ICML 2010.
 """
@@ -17,12 +17,12 @@ class ReLU(Layer):
     def forward(self, x):
         self.check(x)
         y = np.maximum(x, 0)
-        self.save(y, x > 0)
+        self.save(y, x <= 0)
         return y
 
     def backward(self, dy):
-        (positive,) = self.saved(dy)
-        return np.where(positive, dy, np.zeros((), dy.dtype))
+        (stopped,) = self.saved(dy)
+        return np.where(stopped, np.zeros((), dy.dtype), dy)
 
     def output_shape(self, shape):
         return shape
