@@ -100,6 +100,16 @@ def test_same_seed_same_bits_plain_and_compiled():
         assert histories[0][-1]["loss"] == histories[1][-1]["loss"]
 
 
+def test_same_bits_for_any_number_of_threads():
+    x, y = blobs(50)
+    models = [small_network() for _ in range(3)]
+    for threads, model in zip((1, 2, 5), models, strict=True):
+        quiet_fit(tn.compile(model, threads=threads), x, y, augment=tn.augment.RandomAffine())
+    for name, a in models[0].state_dict().items():
+        for model in models[1:]:
+            np.testing.assert_array_equal(model.state_dict()[name], a, err_msg=name)
+
+
 def test_batches_hold_every_index_once():
     drawn = list(batches(10, 4, np.random.default_rng(0)))
     assert [len(batch) for batch in drawn] == [4, 4, 2]

@@ -1,7 +1,7 @@
 """The contract of a layer, and the chain of layers that is a network.
 
-1. `forward(x)` returns y and keeps what backward needs; it never writes to x.
-   `layer(x)` is `forward(x)`.
+1. `forward(x)` returns y and keeps what backward needs, which may be x itself: it never writes to
+   x, and its caller leaves x as it is until backward. `layer(x)` is `forward(x)`.
 2. `backward(dy)` takes dy = dL/dy and returns dx = dL/dx. It **assigns** `p.grad` for each
    parameter of the layer (it does not add: there is no zero_grad to forget), never writes to
    dy, and may be called once per forward; called without one, it raises.
