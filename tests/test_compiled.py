@@ -429,8 +429,7 @@ PROGRAM = """
 import numpy as np, tinynet as tn
 network = tn.compile(tn.Sequential(tn.Conv2d(1, 3, 3, rng=0), tn.ReLU(), tn.MaxPool2d(2)))
 y = network(np.random.default_rng(0).standard_normal((4, 1, 9, 9), dtype=np.float32))
-network.backward(y)
-print(y.tobytes().hex(), network.parameters()[0].grad.tobytes().hex())
+print(y.tobytes().hex())
 """
 
 
