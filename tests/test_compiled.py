@@ -416,13 +416,13 @@ def test_runs_where_no_cache_can_be_written(monkeypatch):
             raise RuntimeError("cannot cache function: no locator available")
         return real(**options)
 
-    monkeypatch.setattr(numba, "njit", no_place_to_write)
-
-    @jit.kernel
     def double(x):
         return 2 * x
 
-    assert double(2.0) == 4.0
+    with monkeypatch.context() as patch:
+        patch.setattr(numba, "njit", no_place_to_write)
+        kernel = jit.kernel(double)
+    assert kernel(2.0) == 4.0
 
 
 PROGRAM = """
