@@ -23,7 +23,9 @@ def parse(arguments=None):
     add = parser.add_argument
     add("--epochs", type=at_least(1), default=20, help="times through the training digits")
     add("--batch-size", type=at_least(1), default=128, help="digits a step")
-    add("--max-lr", type=float, default=0.1, help="peak of the one-cycle learning rate")
+    add(
+        "--max-lr", type=at_least(0, float), default=0.1, help="peak of the one-cycle learning rate"
+    )
     add("--seed", type=at_least(0), default=0, help="of initial weights, shuffling, augmentation")
     add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
     add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
@@ -33,14 +35,14 @@ def parse(arguments=None):
     return parser.parse_args(arguments)
 
 
-def at_least(least):
+def at_least(least, kind=int):
     def number(text):
-        value = int(text)
-        if value < least:
+        value = kind(text)
+        if not value >= least:
             raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
         return value
 
-    number.__name__ = "int"  # argparse names the type in its message
+    number.__name__ = kind.__name__  # argparse names the type in its message
     return number
 
 

@@ -84,6 +84,8 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
     [
         (["--epochs", "0"], "argument --epochs: expected at least 1, got 0"),
         (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
+        (["--max-lr", "-3"], "argument --max-lr: expected at least 0, got -3.0"),
+        (["--max-lr", "nan"], "argument --max-lr: expected at least 0, got nan"),
         (["--threads", "0"], "argument --threads: expected at least 1"),
         (["--data-dir", "no/such/folder"], "mnist_lite: mnist: expected a folder, got"),
     ],
