@@ -23,7 +23,7 @@ from hypothesis import assume, given, settings
 
 import tinynet as tn
 from tinynet.compiled import jit, stages
-from tinynet.compiled.threads import chunk_count, run
+from tinynet.compiled.threads import chunk_count, run, take
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)  # kernels run as Python: small shapes only
 EXAMPLES = settings(max_examples=8 if INTERPRETED else 60)
@@ -377,18 +377,21 @@ def test_run_covers_every_image_once_in_whole_chunks():
         for threads in (1, 2, 3, 20):
             seen, parts = np.zeros(n, int), []
 
-            def kernel(seen, parts, chunk, thread, first, last):
+            def kernel(seen, parts, team, thread):
                 assert 0 <= thread < threads  # noqa: B023
-                seen[first:last] += 1
-                parts.append(first % chunk)
+                part, first, last = take(team)
+                while first < last:
+                    seen[first:last] += 1
+                    parts.append(part)
+                    part, first, last = take(team)
 
             run(kernel, n, threads, seen, parts)
-            assert (seen == 1).all() and set(parts) == {0}
+            assert (seen == 1).all() and sorted(parts) == list(range(chunk_count(n)))
             assert chunk_count(n) <= 16
 
 
 def test_an_error_in_a_thread_reaches_the_caller():
-    def kernel(chunk, thread, first, last):
+    def kernel(team, thread):
         if thread == 1:
             raise KeyError("thread 1")
 

@@ -1,100 +1,148 @@
-"""Batch normalisation: two passes over memory each way, with sums image by image.
+"""Batch normalisation.
 
-Float32 sums over a whole batch lose digits, and E[x²] − E[x]² loses all of them where the mean is
-large. So each image's channel (which is in L1) gives a mean and a sum of squares about that mean,
-and these few numbers are put together in float64 by Chan's formula: for parts A and B,
-
-    M2 = M2_A + M2_B + (mean_B − mean_A)² · n_A·n_B / (n_A + n_B)
-
-T. Chan, G. Golub, R. LeVeque. Updating formulae and a pairwise algorithm for computing sample
-variances. COMPSTAT 1982.
+TODO
 """
 
 from .jit import inline, kernel
-from .simd import add, fma, lanes, load, splat, total
+from .simd import add, fma, gated, head, lanes, load, splat, store, store_head, sub, total
+from .threads import take
 
 
 @kernel
-def batch_statistics(x, means, squares, chunk, thread, first, last):
+def batch_statistics(x, channels, size, space, means, squares, team, thread):
     """The mean of each channel over each chunk, and the sum of squares about it.
 
-    x: (n, c, h·w). means, squares: (chunks, c) float64, zeros on entry.
+    x: flat (n, channels, size), with room behind it. space: (threads, …) scratch. means, squares:
+    (chunks, channels) float64.
     """
-    size = x.shape[2]
-    for n in range(first, last):
-        part = n // chunk
-        before = float((n - part * chunk) * size)  # values of this chunk that are counted already
-        for c in range(x.shape[1]):
-            a = x[n, c]
-            mean = _sum(a) / size
-            center = x.dtype.type(mean)
-            square = _sum_products(a, a, center, center)
-            delta = mean - means[part, c]
-            share = size / (before + size)
-            means[part, c] += delta * share
-            squares[part, c] += square + delta * delta * before * share
+    sums = space[thread]
+    part, first, last = take(team)
+    while first < last:
+        for n in range(first, last):
+            add_deviations(x, n * channels * size, channels, size, n == first, sums)
+        finish_deviations(sums, (last - first) * size, means[part], squares[part])
+        part, first, last = take(team)
 
 
 @kernel
-def normalise(x, mean, scale, shift, y, chunk, thread, first, last):
-    """y = (x − mean)·scale + shift. x, y: (n, c, h·w); the others (c,)."""
-    for n in range(first, last):
-        for c in range(x.shape[1]):
-            a, b = x[n, c], y[n, c]
-            m, s, t = mean[c], scale[c], shift[c]
-            for j in range(a.size):
-                b[j] = (a[j] - m) * s + t
+def normalise(x, norm, channels, size, y, team, thread):
+    """y = (x − mean)·scale + shift; norm: (3, channels), these three. x, y: flat, with room."""
+    n_lanes = lanes(x)
+    part, first, last = take(team)
+    while first < last:
+        for i in range(first * channels, last * channels):
+            c = i % channels
+            mean, scale, shift = splat(norm[0, c]), splat(norm[1, c]), splat(norm[2, c])
+            for j in range(0, size, n_lanes):
+                v = fma(sub(load(x, i * size + j), mean), scale, shift)
+                store_head(y, i * size + j, v, size - j)
+        part, first, last = take(team)
 
 
 @kernel
-def batchnorm_sums(dy, x, mean, dy_sums, dyx_sums, chunk, thread, first, last):
+def batchnorm_sums(dy, x, norm, channels, size, space, dy_sums, dyx_sums, team, thread):
     """Σdy and Σdy·(x − mean) of each channel, for each chunk.
 
-    dy, x: (n, c, h·w); mean: (c,); dy_sums, dyx_sums: (chunks, c) float64, zeros on entry.
+    dy, x: flat (n, channels, size), with room; norm: as for `normalise`. space: (threads, …)
+    scratch. dy_sums, dyx_sums: (chunks, channels) float64.
     """
-    zero = x.dtype.type(0)
-    for n in range(first, last):
-        part = n // chunk
-        for c in range(x.shape[1]):
-            dy_sums[part, c] += _sum(dy[n, c])
-            dyx_sums[part, c] += _sum_products(dy[n, c], x[n, c], zero, mean[c])
+    sums = space[thread]
+    n_lanes = lanes(x)
+    part, first, last = take(team)
+    while first < last:
+        sums[:] = 0
+        for n in range(first, last):
+            add_gradients(dy, x, n * channels * size, channels, size, norm[0], sums)
+        for c in range(channels):
+            dy_sums[part, c] = total(load(sums, 2 * c * n_lanes))
+            dyx_sums[part, c] = total(load(sums, (2 * c + 1) * n_lanes))
+        part, first, last = take(team)
 
 
 @kernel
-def batchnorm_dx(dy, x, mean, scale, dy_mean, slope, dx, chunk, thread, first, last):
-    """dx = scale·(dy − dy_mean − (x − mean)·slope). dy, x, dx: (n, c, h·w); the others (c,)."""
-    for n in range(first, last):
-        for c in range(x.shape[1]):
-            a, b, d = dy[n, c], x[n, c], dx[n, c]
-            m, s, t, k = mean[c], scale[c], dy_mean[c], slope[c]
-            for j in range(a.size):
-                d[j] = s * (a[j] - t - (b[j] - m) * k)
+def batchnorm_dx(dy, x, after, channels, size, dx, team, thread):
+    """dx = scale·(dy − dy_mean − (x − mean)·slope); after: (4, channels): mean, scale, …
+
+    dy, x, dx: flat (n, channels, size), with room.
+    """
+    part, first, last = take(team)
+    while first < last:
+        for i in range(first * channels, last * channels):
+            c = i % channels
+            mean, scale, dy_mean, slope = after[0, c], after[1, c], after[2, c], after[3, c]
+            for j in range(i * size, (i + 1) * size):
+                dx[j] = scale * (dy[j] - dy_mean - (x[j] - mean) * slope)
+        part, first, last = take(team)
 
 
 @inline
-def _sum(a):
-    """Σa as a float64, in vectors, what is left over one by one."""
-    n = lanes(a)
-    whole = a.size - a.size % n
-    s = splat(a.dtype.type(0))
-    for j in range(0, whole, n):
-        s = add(load(a, j), s)
-    rest = float(total(s))
-    for j in range(whole, a.size):
-        rest += a[j]
-    return rest
+def add_deviations(x, start, channels, size, is_first, sums):
+    """One image's Σ(x − pivot) and Σ(x − pivot)² of each channel, added lane by lane to sums.
+
+    x[start : start + channels·size]. sums: flat: two vectors for each channel, and the pivots,
+    which the first image of a chunk sets to its own means, and the sums to 0.
+    """
+    n = lanes(x)
+    zero = splat(x.dtype.type(0))
+    for c in range(channels):
+        i, j = start + c * size, 2 * c * n
+        if is_first:
+            s = zero
+            for k in range(0, size, n):
+                s = add(s, head(load(x, i + k), size - k))
+            sums[2 * channels * n + c] = total(s) / x.dtype.type(size)
+            store(sums, j, zero)
+            store(sums, j + n, zero)
+        pivot = splat(sums[2 * channels * n + c])
+        s, q = load(sums, j), load(sums, j + n)
+        s2 = q2 = zero
+        for k in range(0, size, 2 * n):  # two of each: an addition waits four cycles for the last
+            u = head(sub(load(x, i + k), pivot), size - k)
+            v = head(sub(load(x, i + k + n), pivot), size - k - n)
+            s, s2 = add(s, u), add(s2, v)
+            q, q2 = fma(u, u, q), fma(v, v, q2)
+        store(sums, j, add(s, s2))
+        store(sums, j + n, add(q, q2))
 
 
 @inline
-def _sum_products(a, b, a_mean, b_mean):
-    """Σ(a − a_mean)·(b − b_mean)."""
-    n = lanes(a)
-    whole = a.size - a.size % n
-    minus_a, minus_b = splat(-a_mean), splat(-b_mean)
-    s = splat(a.dtype.type(0))
-    for j in range(0, whole, n):
-        s = fma(add(load(a, j), minus_a), add(load(b, j), minus_b), s)
-    rest = float(total(s))
-    for j in range(whole, a.size):
-        rest += (a[j] - a_mean) * (b[j] - b_mean)
-    return rest
+def finish_deviations(sums, count, means, squares):
+    """What `add_deviations` left of `count` values, as mean and sum of squares about it."""
+    n = lanes(sums)
+    for c in range(means.size):
+        s = float(total(load(sums, 2 * c * n)))
+        q = float(total(load(sums, (2 * c + 1) * n)))
+        means[c] = sums[2 * means.size * n + c] + s / count
+        squares[c] = q - s * s / count
+
+
+@inline
+def add_gradients(dy, x, start, channels, size, mean, sums):
+    """One image's Σdy and Σdy·(x − mean) of each channel, added lane by lane to sums."""
+    n = lanes(x)
+    zero = splat(x.dtype.type(0))
+    for c in range(channels):
+        i, j = start + c * size, 2 * c * n
+        center = splat(mean[c])
+        s, q = load(sums, j), load(sums, j + n)
+        s2 = q2 = zero
+        for k in range(0, size, 2 * n):
+            u = head(load(dy, i + k), size - k)
+            v = head(load(dy, i + k + n), size - k - n)
+            s, s2 = add(s, u), add(s2, v)
+            q = fma(u, sub(load(x, i + k), center), q)
+            q2 = fma(v, sub(load(x, i + k + n), center), q2)
+        store(sums, j, add(s, s2))
+        store(sums, j + n, add(q, q2))
+
+
+@inline
+def gate_gradient(dy, x, start, channels, size, norm):
+    """dy = 0 where normalised x is ≤ 0: the backward pass of a ReLU behind the BatchNorm."""
+    n = lanes(x)
+    for c in range(channels):
+        mean, scale, shift = splat(norm[0, c]), splat(norm[1, c]), splat(norm[2, c])
+        for k in range(0, size, n):
+            i = start + c * size + k
+            z = fma(sub(load(x, i), mean), scale, shift)
+            store_head(dy, i, gated(load(dy, i), z), size - k)

@@ -1,21 +1,6 @@
 """Convolution, im2col tile by tile.
 
-The plain layer writes im2col's matrix, kh·kw times the size of x, to memory and reads it back.
-But row (c, i, j) of that matrix is just channel c, moved by i rows and j columns. So:
-
-- Each image is copied into a **frame**: its padding of zeros around it, each channel one flat run
-  of rows of width fw. Moving by (i, j) is then moving by i·fw + j in the flat run, and a row of
-  im2col's matrix is a slice of the frame: nothing is copied, and the frame stays in L1 or L2.
-  Output pixel (p, q) stands at p·fw + q; the fw − ow places at the end of each row hold nothing
-  of use and are left out when y is written.
-- With stride (sh, sw), the frame has sh·sw **phases**: phase (a, b) holds pixels (a + sh·p,
-  b + sw·q) as an image of its own, and tap (i, j) is a slice of phase (i % sh, j % sw), moved
-  by (i // sh, j // sw). All strides are stride 1 on phases.
-- `_product` multiplies a tile of 4 output channels × 3 vectors of positions, its 12 sums kept in
-  registers while all input channels and taps pass by.
-- Backward, dy stands in a frame too, zeros before, between and after its rows. The weight gradient
-  of a tap is the dot product of two slices; dx of a phase is `_product` again, with the slices of
-  dy moved back instead of forth, and weight[o, c] in the place of weight[c, o].
+TODO
 """
 
 from typing import NamedTuple
@@ -23,10 +8,34 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sizes import output_size
+from .batchnorm import add_deviations, add_gradients, finish_deviations, gate_gradient
 from .jit import inline, kernel
-from .simd import VECTOR_BYTES, add, fma, gated, lanes, load, splat, store, total
+from .simd import (
+    ROWS,
+    VECTOR_BYTES,
+    VECTORS,
+    add,
+    add_outer,
+    add_products,
+    evens,
+    fma,
+    gated,
+    head,
+    lanes,
+    load,
+    load_tile,
+    mul,
+    splat,
+    spread,
+    store,
+    store_head,
+    store_tile,
+    sub,
+    total,
+)
+from .threads import take
 
-ROWS, VECTORS = 4, 3  # the tile: 12 sums, 3 vectors of input and a weight fill 16 registers
+GROUP = 1024  # positions of a group of images, about: its frames stay in L2, rows of them in L1
 
 
 class Geometry(NamedTuple):
@@ -42,37 +51,54 @@ class Geometry(NamedTuple):
     sw: int
     ph: int
     pw: int
-    fw: int  # width of a row in the frame
+    group: int  # images in a frame, one below the other
+    fh: int  # rows that an image takes in a phase of the frame
+    fw: int  # and their width
     plane: int  # size of one phase of one channel in the frame
-    taps: int  # in_channels · kh · kw, rounded up to 3
-    positions: int  # oh · fw, rounded up to whole tiles
+    depth: int  # in_channels · kh · kw
+    taps: int  # the same, rounded up to whole tiles
+    stride: int  # size of one channel of y in `out`
     margin: int  # zeros before dy in its frame
     dy_stride: int  # size of one channel of dy in its frame
-    dx_start: int  # first position in a phase that is not padding
-    dx_positions: int  # as `positions`, for dx
+    dx_rows: int  # rows of a phase that hold pixels of an image,
+    dx_width: int  # and columns
+    dx_stride: int  # size of one channel of dx in `out`
+    frame_size: int
+    dy_frame_size: int
+    out_size: int
+    weight_size: int
+    sums_size: int
+
+
+class Fused(NamedTuple):
+    """What else a convolution's kernels do on the way."""
+
+    normed: bool  # x comes as it was before a BatchNorm, which they apply,
+    gate: bool  # and the ReLU after it
+    relu: bool  # a ReLU follows,
+    tracked: bool  # and a BatchNorm: it needs statistics of y,
+    renormed: bool  # and its backward pass is left to them
 
 
 class Plan(NamedTuple):
     """Everything about one convolution that does not depend on the values.
 
-    offsets: where each row of im2col begins in the frame. wgrad_offsets: the same, the last
-    repeated to make whole tiles (what these add up to is left out at the end). order: the flat
-    weights as `_product` reads them, as indices, where weights.size stands for a zero.
-    dx_offsets, dx_order: the same for dx, phase after phase; those of phase f are
+    offsets: where each row of im2col begins in the frame, the last repeated to make whole tiles
+    (what these add up to in the weight gradient is left out). order: the flat weights as
+    `_product` reads them, as indices, where weights.size stands for a zero. dx_offsets, dx_order:
+    the same for dx, phase after phase; those of phase f are
     dx_offsets[dx_starts[f] : dx_starts[f + 1]].
     """
 
     geometry: Geometry
     offsets: np.ndarray
-    wgrad_offsets: np.ndarray
     order: np.ndarray
     dx_offsets: np.ndarray
     dx_order: np.ndarray
     dx_starts: np.ndarray
-    frame_size: int
-    dy_frame_size: int
-    out_size: int
-    sums_size: int
+    x_moves: np.ndarray
+    x_starts: np.ndarray
+    y_moves: np.ndarray
 
 
 def plan(shape, out_channels, kernel_size, stride, padding, dtype):
@@ -80,19 +106,26 @@ def plan(shape, out_channels, kernel_size, stride, padding, dtype):
     (c, h, w), o, (kh, kw) = shape, out_channels, kernel_size
     (sh, sw), (ph, pw) = stride, padding
     oh, ow = output_size(h, w, kernel_size, stride, padding)
-    fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
-    tile = VECTORS * VECTOR_BYTES // np.dtype(dtype).itemsize
-    positions = _round_up(oh * fw, tile)
-    dx_first, dx_last = ph // sh, (ph + h - 1) // sh  # rows of a phase with pixels of the image
-    dx_start, dx_end = dx_first * fw, (dx_last + 1) * fw
-    dx_positions = _round_up(dx_end - dx_start, tile)
+    if stride == (1, 1) and ph < kh and pw < kw:  # padding that two rows, two images, can share
+        fh, fw = h + ph, w + pw
+    else:
+        fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
+    group = min(max(GROUP // (fh * fw), 1), 16)
+    plane = (group * fh + ph) * fw + pw
+    lane_count = VECTOR_BYTES // np.dtype(dtype).itemsize
+    tile = VECTORS * lane_count
+    y_stride = _round_up(((group - 1) * fh + oh) * fw, tile)
+    dx_first, dx_left = ph // sh, pw // sw  # a phase's first row with pixels, and column
+    dx_rows, dx_width = (ph + h - 1) // sh + 1 - dx_first, (pw + w - 1) // sw + 1 - dx_left
+    dx_start = dx_first * fw + dx_left
+    dx_stride = _round_up(((group - 1) * fh + dx_rows) * fw, tile)
 
     ci, i, j = (a.ravel() for a in np.indices((c, kh, kw)))  # one entry for each tap
     shift = i // sh * fw + j // sw
-    offsets = ((ci * sh + i % sh) * sw + j % sw) * fh * fw + shift
-    taps = _round_up(len(offsets), 3)
-    margin = int(shift.max())
-    dy_stride = margin + max(positions, dx_end)
+    offsets = ((ci * sh + i % sh) * sw + j % sw) * plane + shift
+    taps = _round_up(len(offsets), VECTORS)
+    margin = _round_up(int(shift.max()), lane_count)
+    dy_stride = margin + _round_up(max(y_stride, dx_start + dx_stride), lane_count)
 
     dx_offsets, dx_order, dx_starts = [], [], [0]
     weights = np.arange(o * c * kh * kw).reshape(o, c, kh, kw)
@@ -103,24 +136,50 @@ def plan(shape, out_channels, kernel_size, stride, padding, dtype):
             dx_offsets.append(oi * dy_stride + margin + dx_start - (ti * fw + tj))
             dx_order.append(_tiled(phase.transpose(1, 0, 2, 3).reshape(c, len(oi)), weights.size))
             dx_starts.append(dx_starts[-1] + len(oi))
-    order = _tiled(weights.reshape(o, -1), weights.size)
-    slack = tile + fw + kw  # the last tile reads beyond what is of use
-    return Plan(
-        Geometry(
-            *(c, o, h, w, oh, ow, sh, sw, ph, pw, fw, fh * fw, taps, positions, margin),
-            *(dy_stride, dx_start, dx_positions),
-        ),
-        offsets,
-        np.pad(offsets, (0, taps - len(offsets)), mode="edge"),
-        order,
-        np.concatenate(dx_offsets),
-        np.concatenate(dx_order),
-        np.array(dx_starts),
-        max(int(offsets.max()) + positions, c * sh * sw * fh * fw) + slack,
-        _round_up(o, ROWS) * dy_stride + dx_start + dx_positions + slack,
-        max(_round_up(o, ROWS) * positions, _round_up(c, ROWS) * dx_positions),
-        _round_up(o, ROWS) * taps * tile // VECTORS,
+    order, dx_order = _tiled(weights.reshape(o, -1), weights.size), np.concatenate(dx_order)
+    rows, dx_rows_of_tiles = _round_up(o, ROWS), _round_up(c, ROWS)
+    slack = 2 * tile + (kh + 1) * fw + kw  # the last tile reads beyond what is of use
+    sizes = [
+        c * sh * sw * plane + y_stride + slack,
+        (rows + 1) * dy_stride + dx_start + slack,
+        max(rows * y_stride, dx_rows_of_tiles * dx_stride) + slack,
+        max(order.size, dx_order.size) + max(rows, dx_rows_of_tiles),
+        rows * (taps + 1) * lane_count + 2 * max(rows, c) * lane_count + max(rows, c),
+    ]
+    geometry = Geometry(
+        *(c, o, h, w, oh, ow, sh, sw, ph, pw, group, fh, fw, plane, c * kh * kw, taps, y_stride),
+        *(margin, dy_stride, dx_rows, dx_width, dx_stride),
+        *(_round_up(size, lane_count) for size in sizes),
     )
+    offsets = np.pad(offsets, (0, taps - len(offsets)), mode="edge")
+    x_moves = [
+        _moves(range((a - ph) % sh, h, sh), range((b - pw) % sw, w, sw), w, lane_count)
+        for a in range(sh)
+        for b in range(sw)
+    ]
+    for phase, moves in enumerate(x_moves):
+        row, column = moves[:, 0] // w + ph, moves[:, 0] % w + pw
+        moves[:, 1] = phase * plane + row // sh * fw + column // sw
+    y_moves = _moves(range(oh), range(ow), ow, lane_count)
+    y_moves[:, 1] = y_moves[:, 0] // ow * fw + y_moves[:, 0] % ow
+    return Plan(
+        *(geometry, offsets, order, np.concatenate(dx_offsets), dx_order, np.array(dx_starts)),
+        *(np.concatenate(x_moves), np.cumsum([0, *map(len, x_moves)]), y_moves),
+    )
+
+
+def _moves(rows, columns, width, lane_count):
+    """[pixel, 0, count]: runs of at most a vector's length that cover these rows and columns."""
+    if columns.step > 2:  # pixel by pixel
+        lane_count = 1
+    return np.array(
+        [
+            [row * width + columns[first], 0, min(len(columns) - first, lane_count)]
+            for row in rows
+            for first in range(0, len(columns), lane_count)
+        ],
+        dtype=int,
+    ).reshape(-1, 3)
 
 
 def _round_up(a, step):
@@ -128,217 +187,236 @@ def _round_up(a, step):
 
 
 def _tiled(matrix, zero):
-    """(rows, k) as the product reads it: 4 rows at a time, for each k the 4 side by side."""
+    """(rows, k) as the product reads it: ROWS rows at a time, for each k side by side."""
     rows, k = matrix.shape
     padded = np.pad(matrix, ((0, _round_up(rows, ROWS) - rows), (0, 0)), constant_values=zero)
     return padded.reshape(len(padded) // ROWS, ROWS, k).transpose(0, 2, 1).ravel()
 
 
 @kernel
-def conv_forward(x, weight, bias, offsets, g, relu, frames, outs, y, chunk, thread, first, last):
-    """y = conv(x), or max(conv(x), 0) if relu; images first … last − 1.
+def conv_forward(
+    x, norm, weight, bias, order, offsets, x_moves, y_moves, g, fused, space, y, means, squares, team, thread
+):  # fmt: skip
+    """y = conv(x), or max(conv(x), 0) if fused.relu; see `Fused` for the rest.
 
-    x: (n, c·h·w), y: (n, o·oh·ow). weight: in the plan's order. bias: (o rounded up to 4,).
-    frames, outs: (threads, …) scratch, frames all zeros but for earlier images of this geometry.
+    x: flat (n, c, h, w), y: flat (n, o, oh, ow), both with room behind them. norm: (3, c), the
+    mean, scale and shift of each channel of x. weight: flat (o, c, kh, kw); bias: (o,). space:
+    (threads, …) scratch, zeros at first. means, squares: (chunks, o) float64, what
+    `batch_statistics` gives for y if fused.tracked.
     """
-    frame, out = frames[thread], outs[thread]
-    for n in range(first, last):
-        _fill_frame(x[n], frame, g)
-        _product(weight, offsets, bias, frame, out, g.out_channels, g.positions)
-        for o in range(g.out_channels):
-            for p in range(g.oh):
-                start = o * g.positions + p * g.fw
-                _copy_row(out, start, out, start, relu, y[n], (o * g.oh + p) * g.ow, g.ow)
+    frame, _, out, tiled, sums = _regions(space[thread], g)
+    _tile_weights(weight, order, tiled)
+    biases = tiled[order.size :]
+    biases[: g.out_channels] = bias
+    size = g.oh * g.ow
+    part, first, last = take(team)
+    while first < last:
+        for n in range(first, last, g.group):
+            m = min(g.group, last - n)  # images in this frame
+            _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
+            span = ((m - 1) * g.fh + g.oh - 1) * g.fw + g.ow
+            _product(tiled, offsets[: g.depth], biases, frame, out, g.out_channels, span, g.stride)
+            _take_y(out, n, m, fused.relu, y_moves, y, g)
+            if fused.tracked:
+                for i in range(m):
+                    start = (n + i) * g.out_channels * size
+                    add_deviations(y, start, g.out_channels, size, n + i == first, sums)
+        if fused.tracked:
+            finish_deviations(sums, (last - first) * size, means[part], squares[part])
+        part, first, last = take(team)
 
 
 @kernel
 def conv_backward(
-    x, y, dy, weight, offsets, starts, wgrad_offsets, no_bias, g, relu, need_dx,
-    frames, dy_frames, outs, sums, dweight, dbias, dx, chunk, thread, first, last,
+    x, y, dy, norm, after, weight, dx_order, offsets, dx_offsets, dx_starts,
+    x_moves, x_starts, y_moves, g, fused, need_dx,
+    space, dx, dweight, dbias, dx_sums, dxx_sums, team, thread,
 ):  # fmt: skip
     """dx, and the sums of each chunk of images for the gradients of weight and bias.
 
-    x, y, dy, dx: as in forward, a flat row for each image. weight, offsets, starts: for dx, phase
-    after phase, in the plan's order; wgrad_offsets: the forward pass's. dweight: (chunks, o
-    rounded up to 4, taps) and dbias: (chunks, o), zeros on entry. With relu, y is what forward
-    gave, and dy does not count where it is 0. frames, dy_frames, outs, sums: (threads, …) scratch.
+    x, y, norm, weight, space: as in forward. dx: flat (n, c, h, w), with room behind it, or
+    anything if not need_dx. dy: flat (n, o, oh, ow), with room behind it; where fused.renormed,
+    the gradient behind the BatchNorm that follows, and after: (4, o) is what `batchnorm_dx` takes
+    for it. dweight: (chunks, o rounded up to whole tiles, taps), dbias: (chunks, o). dx_sums,
+    dxx_sums: (chunks, c) float64, what `batchnorm_sums` gives for dx if fused.normed.
     """
-    frame, dframe, out, vectors = frames[thread], dy_frames[thread], outs[thread], sums[thread]
+    frame, dframe, out, tiled, sums = _regions(space[thread], g)
+    n_lanes = lanes(frame)
+    _tile_weights(weight, dx_order, tiled)
+    zeros = tiled[dx_order.size :]
+    zeros[:] = 0
     channels = (g.in_channels + ROWS - 1) // ROWS * ROWS
-    for n in range(first, last):
-        _fill_frame(x[n], frame, g)
-        _fill_dy_frame(dy[n], y[n], dframe, g, relu)
-        part = n // chunk
-        if n % chunk == 0:
-            vectors[:] = 0
-        _weight_gradient(dframe, frame, wgrad_offsets, g, vectors)
-        if n % chunk == chunk - 1 or n == last - 1:
-            _add_up(vectors, dweight[part])
-        _bias_gradient(dframe, g, dbias[part])
-        if not need_dx:
-            continue
-        for phase in range(g.sh * g.sw):
-            k0, k1 = starts[phase], starts[phase + 1]
-            w = weight[k0 * channels : k1 * channels]
-            _product(w, offsets[k0:k1], no_bias, dframe, out, g.in_channels, g.dx_positions)
-            _take_phase(out, phase // g.sw, phase % g.sw, g, dx[n])
+    rows = dweight.shape[1]
+    bias_sums = sums[rows * g.taps * n_lanes :]
+    input_sums = bias_sums[rows * n_lanes :]
+    size = g.h * g.w
+    part, first, last = take(team)
+    while first < last:
+        sums[:] = 0
+        for n in range(first, last, g.group):
+            m = min(g.group, last - n)
+            span = ((m - 1) * g.fh + g.oh - 1) * g.fw + g.ow
+            _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
+            _fill_dy_frame(dy, y, n, m, after, fused, span, y_moves, dframe, bias_sums, g)
+            _weight_gradient(dframe, frame, offsets, span, sums, g)
+            if not need_dx:
+                continue
+            span = ((m - 1) * g.fh + g.dx_rows - 1) * g.fw + g.dx_width
+            for phase in range(g.sh * g.sw):
+                k0, k1 = dx_starts[phase], dx_starts[phase + 1]
+                w = tiled[k0 * channels :]
+                k = dx_offsets[k0:k1]
+                _product(w, k, zeros, dframe, out, g.in_channels, span, g.dx_stride)
+                moves = x_moves[x_starts[phase] : x_starts[phase + 1]]
+                _take_dx(out, n, m, moves, phase, dx, g)
+            if fused.normed:
+                for i in range(m):
+                    start = (n + i) * g.in_channels * size
+                    if fused.gate:
+                        gate_gradient(dx, x, start, g.in_channels, size, norm)
+                    add_gradients(dx, x, start, g.in_channels, size, norm[0], input_sums)
+        for o in range(rows):
+            for k in range(g.taps):
+                dweight[part, o, k] = total(load(sums, (o * g.taps + k) * n_lanes))
+        for o in range(g.out_channels):
+            dbias[part, o] = total(load(bias_sums, o * n_lanes))
+        if need_dx and fused.normed:
+            for c in range(g.in_channels):
+                dx_sums[part, c] = total(load(input_sums, 2 * c * n_lanes))
+                dxx_sums[part, c] = total(load(input_sums, (2 * c + 1) * n_lanes))
+        part, first, last = take(team)
 
 
 @inline
-def _copy_row(source, i, gate, k, is_gated, target, j, size):
-    """target[j : j + size] = source[i : …], but 0 where is_gated and gate[k : …] ≤ 0.
-
-    Rows are short, so the rest beyond whole vectors is one more vector that overlaps the last.
-    """
-    n = lanes(source)
-    if size < n:
-        zero = source.dtype.type(0)
-        for q in range(size):
-            target[j + q] = zero if is_gated and gate[k + q] <= zero else source[i + q]
-    else:
-        for q in range(0, size, n):
-            q = min(q, size - n)
-            v = load(source, i + q)
-            if is_gated:
-                v = gated(v, load(gate, k + q))
-            store(target, j + q, v)
+def _regions(space, g):
+    """One thread's scratch: (frame, dy's frame, out, weights and bias in tiles, sums)."""
+    a = g.frame_size
+    b = a + g.dy_frame_size
+    c = b + g.out_size
+    d = c + g.weight_size
+    return space[:a], space[a:b], space[b:c], space[c:d], space[d : d + g.sums_size]
 
 
 @inline
-def _fill_frame(x, frame, g):
-    """x: (c·h·w,) into the frame: the phases of each channel, padding around them."""
+def _tile_weights(weight, order, tiled):
+    zero = tiled.dtype.type(0)
+    for i in range(order.size):
+        tiled[i] = weight[order[i]] if order[i] < weight.size else zero
+
+
+@inline
+def _fill_frame(x, first, m, norm, fused, moves, frame, g):
+    """Images first … first + m − 1 into the frame: the phases of each channel."""
+    n = lanes(frame)
+    size = g.h * g.w
     for c in range(g.in_channels):
-        for i in range(g.h):
-            row = (i + g.ph) // g.sh * g.fw + (c * g.sh + (i + g.ph) % g.sh) * g.sw * g.plane
-            start = (c * g.h + i) * g.w
-            if g.sw == 1:
-                _copy_row(x, start, x, start, False, frame, row + g.pw, g.w)
-            else:
-                for j in range(g.w):
-                    place = row + (j + g.pw) % g.sw * g.plane + (j + g.pw) // g.sw
-                    frame[place] = x[start + j]
+        j = c if fused.normed else 0
+        mean, scale, shift = splat(norm[0, j]), splat(norm[1, j]), splat(norm[2, j])
+        for i in range(m):
+            source = ((first + i) * g.in_channels + c) * size
+            target = c * g.sh * g.sw * g.plane + i * g.fh * g.fw
+            for k in range(len(moves)):
+                pixel, place, count = moves[k]
+                v = load(x, source + pixel)
+                if g.sw == 2:
+                    v = evens(v, load(x, source + pixel + n))
+                if fused.normed:
+                    v = fma(sub(v, mean), scale, shift)
+                    if fused.gate:
+                        v = gated(v, v)
+                store_head(frame, target + place, v, count)
 
 
 @inline
-def _fill_dy_frame(dy, y, frame, g, relu):
-    """dy: (o·oh·ow,) into its frame, where relu let it through."""
+def _fill_dy_frame(dy, y, first, m, after, fused, span, moves, frame, sums, g):
+    """The gradient behind the convolution itself into its frame; sums: its sums over positions."""
+    n = lanes(frame)
     for o in range(g.out_channels):
-        for p in range(g.oh):
-            start = (o * g.oh + p) * g.ow
-            place = o * g.dy_stride + g.margin + p * g.fw
-            _copy_row(dy, start, y, start, relu, frame, place, g.ow)
+        channel = o * g.dy_stride + g.margin
+        j = o if fused.renormed else 0
+        mean, scale, dy_mean, slope = after[0, j], after[1, j], after[2, j], after[3, j]
+        mean, scale, dy_mean, slope = splat(mean), splat(scale), splat(dy_mean), splat(-slope)
+        s = load(sums, o * n)
+        for i in range(m):
+            source = ((first + i) * g.out_channels + o) * g.oh * g.ow
+            target = channel + i * g.fh * g.fw
+            for k in range(len(moves)):
+                pixel, place, count = moves[k]
+                v = load(dy, source + pixel)
+                if fused.renormed:
+                    v = sub(v, dy_mean)
+                    v = mul(fma(sub(load(y, source + pixel), mean), slope, v), scale)
+                if fused.relu:
+                    v = gated(v, load(y, source + pixel))
+                s = add(s, head(v, count))
+                store_head(frame, target + place, v, count)
+        store(sums, o * n, s)
+        store(frame, channel + span, splat(frame.dtype.type(0)))
 
 
 @inline
-def _take_phase(out, a, b, g, dx):
-    """dx: (c·h·w,) at the pixels of phase (a, b), out of what `_product` wrote."""
+def _take_y(out, first, m, relu, moves, y, g):
+    """The pixels of y, without the places between the rows."""
+    for o in range(g.out_channels):
+        for i in range(m):
+            source = o * g.stride + i * g.fh * g.fw
+            target = ((first + i) * g.out_channels + o) * g.oh * g.ow
+            for k in range(len(moves)):
+                pixel, place, count = moves[k]
+                v = load(out, source + place)
+                if relu:
+                    v = gated(v, v)
+                store_head(y, target + pixel, v, count)
+
+
+@inline
+def _take_dx(out, first, m, moves, phase, dx, g):
+    """The pixels of dx in one phase."""
+    before = phase * g.plane + g.ph // g.sh * g.fw + g.pw // g.sw
     for c in range(g.in_channels):
-        # the first row i of the image with (i + ph) % sh == a, then every sh-th; columns likewise
-        for i in range((a - g.ph) % g.sh, g.h, g.sh):
-            start = c * g.dx_positions + (i + g.ph) // g.sh * g.fw - g.dx_start
-            row = (c * g.h + i) * g.w
-            if g.sw == 1:
-                _copy_row(out, start + g.pw, out, start, False, dx, row, g.w)
-            else:
-                for j in range((b - g.pw) % g.sw, g.w, g.sw):
-                    dx[row + j] = out[start + (j + g.pw) // g.sw]
+        for i in range(m):
+            source = c * g.dx_stride + i * g.fh * g.fw - before
+            target = ((first + i) * g.in_channels + c) * g.h * g.w
+            for k in range(len(moves)):
+                pixel, place, count = moves[k]
+                if g.sw == 1:
+                    store_head(dx, target + pixel, load(out, source + place), count)
+                else:
+                    for q in range(count):
+                        dx[target + pixel + q * g.sw] = out[source + place + q]
 
 
 @inline
-def _product(weight, offsets, bias, frame, out, rows, positions):
+def _product(weight, offsets, bias, frame, out, rows, span, stride):
     """out[r, p] = bias[r] + Σ_k weight[r, k] · frame[offsets[k] + p], tile by tile.
 
-    weight: 4 rows at a time, for each k the 4 side by side. out: flat, `positions` a row.
+    weight: ROWS rows at a time, for each k side by side. out: flat, `stride` a row; p < span.
     """
-    n = lanes(frame)
     for r in range(0, rows, ROWS):
-        for p in range(0, positions, VECTORS * n):
-            a0 = b0 = c0 = splat(bias[r])
-            a1 = b1 = c1 = splat(bias[r + 1])
-            a2 = b2 = c2 = splat(bias[r + 2])
-            a3 = b3 = c3 = splat(bias[r + 3])
+        for p in range(0, span, VECTORS * lanes(frame)):
+            t = spread(bias, r)
             i = r * offsets.size
             for k in range(offsets.size):
-                start = offsets[k] + p
-                u, v, w = load(frame, start), load(frame, start + n), load(frame, start + 2 * n)
-                s = splat(weight[i])
-                a0, b0, c0 = fma(s, u, a0), fma(s, v, b0), fma(s, w, c0)
-                s = splat(weight[i + 1])
-                a1, b1, c1 = fma(s, u, a1), fma(s, v, b1), fma(s, w, c1)
-                s = splat(weight[i + 2])
-                a2, b2, c2 = fma(s, u, a2), fma(s, v, b2), fma(s, w, c2)
-                s = splat(weight[i + 3])
-                a3, b3, c3 = fma(s, u, a3), fma(s, v, b3), fma(s, w, c3)
+                t = add_outer(t, weight, i, frame, offsets[k] + p)
                 i += ROWS
-            start = r * positions + p
-            _store3(out, start, n, a0, b0, c0)
-            _store3(out, start + positions, n, a1, b1, c1)
-            _store3(out, start + 2 * positions, n, a2, b2, c2)
-            _store3(out, start + 3 * positions, n, a3, b3, c3)
+            store_tile(out, r * stride + p, stride, t)
 
 
 @inline
-def _store3(out, start, n, u, v, w):
-    store(out, start, u)
-    store(out, start + n, v)
-    store(out, start + 2 * n, w)
-
-
-@inline
-def _weight_gradient(dframe, frame, offsets, g, sums):
-    """sums[o, k] += dy[o, p] · frame[offsets[k] + p] over all p, 4 channels × 3 taps at a time.
+def _weight_gradient(dframe, frame, offsets, span, sums, g):
+    """sums[o, k] += dy[o, p] · frame[offsets[k] + p] over all p, ROWS channels × 3 taps at a time.
 
     Where dy's frame holds no pixel it holds 0, so these positions add nothing. sums: flat, a
     vector for each (o, k): its lanes are added up once a chunk, not for each image.
     """
     n = lanes(frame)
-    size = g.dy_stride
+    row = g.taps * n
     for o in range(0, g.out_channels, ROWS):
-        for k in range(0, g.taps, 3):
-            i = (o * g.taps + k) * n
-            row = g.taps * n
-            a0, b0, c0 = _load3(sums, i, n)
-            a1, b1, c1 = _load3(sums, i + row, n)
-            a2, b2, c2 = _load3(sums, i + 2 * row, n)
-            a3, b3, c3 = _load3(sums, i + 3 * row, n)
+        start = o * g.dy_stride + g.margin
+        for k in range(0, g.taps, VECTORS):
+            t = load_tile(sums, o * row + k * n, row)
             k0, k1, k2 = offsets[k], offsets[k + 1], offsets[k + 2]
-            start = o * size + g.margin
-            for p in range(0, g.oh * g.fw, n):
-                u, v, w = load(frame, k0 + p), load(frame, k1 + p), load(frame, k2 + p)
-                s = load(dframe, start + p)
-                a0, b0, c0 = fma(s, u, a0), fma(s, v, b0), fma(s, w, c0)
-                s = load(dframe, start + size + p)
-                a1, b1, c1 = fma(s, u, a1), fma(s, v, b1), fma(s, w, c1)
-                s = load(dframe, start + 2 * size + p)
-                a2, b2, c2 = fma(s, u, a2), fma(s, v, b2), fma(s, w, c2)
-                s = load(dframe, start + 3 * size + p)
-                a3, b3, c3 = fma(s, u, a3), fma(s, v, b3), fma(s, w, c3)
-            _store3(sums, i, n, a0, b0, c0)
-            _store3(sums, i + row, n, a1, b1, c1)
-            _store3(sums, i + 2 * row, n, a2, b2, c2)
-            _store3(sums, i + 3 * row, n, a3, b3, c3)
-
-
-@inline
-def _load3(a, start, n):
-    return load(a, start), load(a, start + n), load(a, start + 2 * n)
-
-
-@inline
-def _add_up(sums, dweight):
-    """dweight: (rows, taps), each the total of a vector in sums."""
-    n = lanes(sums)
-    for o in range(dweight.shape[0]):
-        for k in range(dweight.shape[1]):
-            dweight[o, k] = total(load(sums, (o * dweight.shape[1] + k) * n))
-
-
-@inline
-def _bias_gradient(dframe, g, dbias):
-    """dbias[o] += Σ_p dy[o, p]."""
-    n = lanes(dframe)
-    for o in range(g.out_channels):
-        s = splat(dframe.dtype.type(0))
-        for p in range(0, g.oh * g.fw, n):
-            s = add(load(dframe, o * g.dy_stride + g.margin + p), s)
-        dbias[o] += total(s)
+            for p in range(0, span, n):
+                at = (k0 + p, k1 + p, k2 + p)
+                t = add_products(t, dframe, start + p, g.dy_stride, frame, at)
+            store_tile(sums, o * row + k * n, row, t)

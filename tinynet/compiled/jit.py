@@ -32,16 +32,16 @@ def kernel(function):
 
 
 def inline(function):
-    """A part of kernels in the same file: compiled into each that calls it."""
+    """A part of kernels: compiled into each that calls it."""
     return numba.njit(**OPTIONS)(function)
 
 
 def _forget_outdated(compiled):
-    """Remove cached code that is older than simd.py or this file.
+    """Remove cached code that is older than any file here.
 
     Numba notices when a kernel's own file changes, but not when a file does that it imports.
     """
-    helpers = max(Path(__file__).with_name(name).stat().st_mtime for name in ("simd.py", "jit.py"))
+    helpers = max(path.stat().st_mtime for path in Path(__file__).parent.glob("*.py"))
     pattern = f"{compiled.py_func.__qualname__}-*.nbi"
     stem = Path(compiled.py_func.__code__.co_filename).stem
     for index in Path(compiled.stats.cache_path).glob(f"{stem}.{pattern}"):

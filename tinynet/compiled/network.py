@@ -1,7 +1,5 @@
 """`tinynet.compile`: the same network, run by Numba kernels."""
 
-import numpy as np
-
 from ..layer import Layer, Sequential
 
 
@@ -37,7 +35,7 @@ class Compiled(Sequential):
 
     def forward(self, x):
         from .jit import announced
-        from .stages import Scratch, stages_for
+        from .stages import PlainStage, Scratch, stages_for
 
         self.check(x)
         self._saved = None  # from here on, what an earlier forward kept is being overwritten
@@ -46,31 +44,37 @@ class Compiled(Sequential):
             self.scratch = Scratch()
         # a copy: in C order, and the caller may change x before backward
         y = self.scratch("x", x.shape, x.dtype)
-        y[...] = x
-        self.shapes = []
+        y.array[...] = x
+        self.shapes, known = [], True
         with announced():
             for stage in self.stages:
-                stage.layer.check(y)  # kernels trust shapes; a reader's layer may give any
+                if not known:
+                    stage.layer.check(y.array)  # a reader's layer may give any shape
                 self.shapes.append(y.shape)
                 y = stage.forward(y)
-        y = y.copy()  # the caller's to keep
+                known = not isinstance(stage, PlainStage)
+        y = y.array.copy()  # the caller's to keep
         self.save(y)
         return y
 
     def backward(self, dy, need_dx=True):
         from .jit import announced
+        from .stages import new_block
 
         self.saved(dy)
-        dx = np.ascontiguousarray(dy)
+        gradient = self.scratch("dy", dy.shape, dy.dtype)
+        gradient.array[...] = dy
         with announced():
+            written = 0
             for i in reversed(range(len(self.stages))):
-                dy = dx
+                dx = None
                 if i > 0:  # two arrays in turn: one is read while the other is written
-                    dx = self.scratch(f"dx {i % 2}", self.shapes[i], dy.dtype)
-                else:
-                    dx = np.empty(self.shapes[0], dy.dtype) if need_dx else None
-                self.stages[i].backward(dy, dx)
-        return dx
+                    dx = self.scratch(f"dx {written % 2}", self.shapes[i], dy.dtype)
+                elif need_dx:
+                    dx = new_block(self.shapes[0], dy.dtype)
+                gradient = self.stages[i].backward(gradient, dx)
+                written += gradient is dx  # a stage may hand on what it was given
+        return gradient.array if need_dx else None
 
     def check(self, x):
         self.model.check(x)

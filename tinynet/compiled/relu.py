@@ -1,23 +1,29 @@
 """ReLU by itself, where no convolution stands before it that could take it along."""
 
 from .jit import kernel
+from .threads import take
 
 
 @kernel
-def relu_forward(x, y, chunk, thread, first, last):
-    """y = max(x, 0). x, y: (n, …) as flat rows (n, size); images first … last − 1."""
-    for i in range(first, last):
-        a, b = x[i], y[i]
-        zero = x.dtype.type(0)
+def relu_forward(x, size, y, team, thread):
+    """y = max(x, 0). x, y: flat (n, size)."""
+    zero = x.dtype.type(0)
+    part, first, last = take(team)
+    while first < last:
+        a, b = x[first * size : last * size], y[first * size : last * size]
         for j in range(a.size):
             b[j] = zero if a[j] <= zero else a[j]  # in this order NaN stays NaN
+        part, first, last = take(team)
 
 
 @kernel
-def relu_backward(dy, y, dx, chunk, thread, first, last):
-    """dx = 0 where y ≤ 0, else dy. All (n, size)."""
-    for i in range(first, last):
-        a, b, c = dy[i], y[i], dx[i]
-        zero = dy.dtype.type(0)
+def relu_backward(dy, y, size, dx, team, thread):
+    """dx = 0 where y ≤ 0, else dy. All flat (n, size)."""
+    zero = dy.dtype.type(0)
+    part, first, last = take(team)
+    while first < last:
+        here = slice(first * size, last * size)
+        a, b, c = dy[here], y[here], dx[here]
         for j in range(a.size):
             c[j] = zero if b[j] <= zero else a[j]
+        part, first, last = take(team)

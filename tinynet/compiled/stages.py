@@ -1,152 +1,233 @@
 """The seam between layers and kernels: a stage stands for one or more layers in a row.
 
 `forward(x)` and `backward(dy, dx)` do what the layers do, with the layers' own parameters and
-buffers, in arrays that are kept and used again. What forward returns stands until the next
-forward. backward writes into the dx it is given, if that is not None, and sets the gradients.
-`layer` is the first of them; a stage is handed what has passed its check, in C order.
+buffers, on Blocks: arrays with room behind them that are kept and used again. What forward
+returns stands until the next forward. backward sets the gradients and returns the gradient of x,
+which it writes into dx; if dx is None, nobody reads it. `layer` is the first of the layers.
 
-PATTERNS says which stage stands for which layers; to fuse more layers, add a stage and a line.
+A BatchNorm between two convolutions has no pass over memory of its own. The convolution before it
+takes the statistics of what it writes; the one behind normalises what it reads. Backward likewise:
+the one behind takes the sums that BatchNorm's backward pass needs, the one before it works out
+its gradient while reading. So a BatchNormStage, when its neighbours do this (`before`, `behind`),
+hands on the very Block it was given, and only turns sums into factors for each channel.
+
+`stages_for` says which stages stand for which layers, and who are neighbours.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from ..layers import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, ReLU
 from .batchnorm import batch_statistics, batchnorm_dx, batchnorm_sums, normalise
-from .conv import ROWS, conv_backward, conv_forward
+from .conv import Fused, conv_backward, conv_forward
 from .conv import plan as conv_plan
 from .pool import avgpool_backward, avgpool_forward, maxpool_backward, maxpool_forward
 from .relu import relu_backward, relu_forward
+from .simd import ROWS
 from .threads import chunk_count, chunk_size, run
 
-APART = 64  # elements between what two threads write: in one cache line they would wait in turn
+ROOM = 64  # elements behind a Block, and between what two threads write (in one cache line they
+# would wait in turn): two vectors of any dtype
+
+
+class Block(NamedTuple):
+    """An array as kernels take it: flat, C order, with ROOM behind that may be read."""
+
+    flat: np.ndarray
+    shape: tuple
+
+    @property
+    def array(self):
+        return self.flat[: self.flat.size - ROOM].reshape(self.shape)
+
+
+def new_block(shape, dtype):
+    size = int(np.prod(shape))
+    flat = np.empty(size + ROOM, dtype)
+    flat[size:] = 0
+    return Block(flat, shape)
 
 
 class Scratch:
-    """Arrays by name, allocated once and used again: also for the smaller last batch."""
+    """Blocks by name, allocated once and used again: also for the smaller last batch."""
 
     def __init__(self):
         self.arrays = {}
+        self.blocks = {}
 
     def __call__(self, name, shape, dtype):
-        """An array of this shape and dtype, with whatever was left in it."""
-        size = int(np.prod(shape))
+        """A Block of this shape and dtype, with whatever was left in it."""
+        block = self.blocks.get(name)
+        if block is not None and block.shape == shape and block.flat.dtype == dtype:
+            return block
+        size = int(np.prod(shape)) + ROOM
         array = self.arrays.get(name)
         if array is None or array.dtype != dtype or array.size < size:
-            array = self.arrays[name] = np.empty(size, dtype)
-        return array[:size].reshape(shape)
+            array = self.arrays[name] = np.zeros(size, dtype)
+        block = self.blocks[name] = Block(array[:size], shape)
+        return block
 
 
-class ConvStage:
+class Stage:
+    """`before`: the BatchNormStage whose work this stage does while reading x; `behind`: the one
+    whose statistics and gradient it takes care of while writing y. None where there is none.
+    """
+
+    before = behind = None
+
+    def __init__(self, threads, layer):
+        self.layer, self.threads = layer, threads
+        self.scratch = Scratch()
+
+    def run(self, kernel, n, *args):
+        run(kernel, n, self.threads, *args)
+
+    def norm(self, dtype):
+        """(mean, scale and shift of each channel of x, whether to apply them, and then a ReLU)."""
+        if self.before is None:
+            return np.zeros((3, 1), dtype), False, False
+        return self.before.factors, True, self.before.relu
+
+    def sums(self, n):
+        """Where this stage leaves the sums for the BatchNorm in front of it."""
+        if self.before is None:
+            return np.zeros((2, 1, 1))
+        return self.before.sums(n)
+
+
+class ConvStage(Stage):
     """Conv2d, or Conv2d and ReLU."""
 
     def __init__(self, threads, conv, relu=None):
-        self.layer = self.conv = conv
-        self.threads, self.relu = threads, relu is not None
-        self.scratch = Scratch()
+        super().__init__(threads, conv)
+        self.relu = relu is not None
         self.plan_of = None
 
     def forward(self, x):  # x: (n, c, h, w)
-        plan, weight = self.prepare(x), self.conv.weight.data
-        g = plan.geometry
-        bias = np.zeros(-(-g.out_channels // ROWS) * ROWS, x.dtype)
-        if self.conv.bias is not None:
-            bias[: g.out_channels] = fitting(self.conv.bias, (g.out_channels,), self.conv)
-        shape = (g.out_channels, g.in_channels, *self.conv.kernel_size)
-        weight = fitting(self.conv.weight, shape, self.conv)
-        self.weight = np.append(weight.ravel(), 0).astype(x.dtype)  # with the plan's extra zero
-        y = self.scratch("y", (len(x), g.out_channels, g.oh, g.ow), x.dtype)
-        run(
-            conv_forward, len(x), self.threads,
-            flat(x), self.weight[plan.order], bias, plan.offsets, g, self.relu,
-            self.frames, self.outs, flat(y),
+        dtype, conv = x.flat.dtype, self.layer
+        self.prepare(x.shape[1:], dtype)
+        g, p, n = self.plan.geometry, self.plan, x.shape[0]
+        bias = np.zeros(g.out_channels, dtype)
+        if conv.bias is not None:
+            bias[:] = fitting(conv.bias, (g.out_channels,), conv)
+        shape = (g.out_channels, g.in_channels, *conv.kernel_size)
+        self.weight = fitting(conv.weight, shape, conv).astype(dtype).ravel()
+        self.factors, normed, gate = self.norm(dtype)
+        tracked = self.behind is not None and self.behind.layer.training
+        self.fused = Fused(normed, gate, self.relu, tracked, self.behind is not None)
+        y = self.scratch("y", (n, g.out_channels, g.oh, g.ow), dtype)
+        means, squares = self.behind.statistics(n) if tracked else np.zeros((2, 1, 1))
+        self.run(
+            conv_forward, n, x.flat, self.factors, self.weight, bias, p.order, p.offsets,
+            p.x_moves, p.y_moves, g, self.fused, self.space, y.flat, means, squares,
         )  # fmt: skip
-        self.x, self.y = flat(x), flat(y)
+        self.x, self.y = x, y
         return y
 
     def backward(self, dy, dx):
-        plan, dtype = self.plan, dy.dtype
-        g, chunks = plan.geometry, chunk_count(len(dy))
-        rows = -(-g.out_channels // ROWS) * ROWS
-        dweight = np.zeros((chunks, rows, g.taps), dtype)
-        dbias = np.zeros((chunks, g.out_channels), dtype)
-        no_bias = np.zeros(-(-g.in_channels // ROWS) * ROWS, dtype)
-        run(
-            conv_backward, len(dy), self.threads,
-            self.x, self.y, flat(dy), self.weight[plan.dx_order], plan.dx_offsets, plan.dx_starts,
-            plan.wgrad_offsets, no_bias, g, self.relu, dx is not None,
-            self.frames, self.dy_frames, self.outs, self.sums,
-            dweight, dbias, self.x if dx is None else flat(dx),
+        p, dtype, n = self.plan, dy.flat.dtype, dy.shape[0]
+        g, chunks = p.geometry, chunk_count(n)
+        after = np.zeros((4, 1), dtype) if self.behind is None else self.behind.backward_factors
+        dweight = np.empty((chunks, -(-g.out_channels // ROWS) * ROWS, g.taps), dtype)
+        dbias = np.empty((chunks, g.out_channels), dtype)
+        dx_sums, dxx_sums = self.sums(n)
+        self.run(
+            conv_backward, n, self.x.flat, self.y.flat, dy.flat, self.factors, after, self.weight,
+            p.dx_order, p.offsets, p.dx_offsets, p.dx_starts, p.x_moves, p.x_starts, p.y_moves, g, self.fused, dx is not None,
+            self.space, (dx or self.x).flat, dweight, dbias, dx_sums, dxx_sums,
         )  # fmt: skip
-        weight, bias = self.conv.weight, self.conv.bias
-        taps = weight.data[0].size
-        dweight = dweight.sum(axis=0)[: g.out_channels, :taps]
+        weight, bias = self.layer.weight, self.layer.bias
+        dweight = dweight.sum(axis=0)[: g.out_channels, : g.depth]
         weight.grad = dweight.reshape(weight.data.shape).astype(weight.data.dtype, copy=False)
         if bias is not None:
             bias.grad = dbias.sum(axis=0).astype(bias.data.dtype, copy=False)
+        return dx
 
-    def prepare(self, x):
-        """The plan for images as in x, and zeroed frames for each thread."""
-        key = (x.shape[1:], x.dtype)
-        if self.plan_of != key:
-            conv = self.conv
-            self.plan = plan = conv_plan(
-                x.shape[1:], conv.out_channels, conv.kernel_size, conv.stride, conv.padding, x.dtype
+    def prepare(self, shape, dtype):
+        """The plan for images (c, h, w), and zeroed scratch for each thread."""
+        if self.plan_of != (shape, dtype):
+            conv = self.layer
+            self.plan = conv_plan(
+                shape, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, dtype
             )
-            self.frames = np.zeros((self.threads, plan.frame_size), x.dtype)
-            self.dy_frames = np.zeros((self.threads, plan.dy_frame_size), x.dtype)
-            self.outs = np.empty((self.threads, plan.out_size), x.dtype)
-            self.sums = np.empty((self.threads, plan.sums_size), x.dtype)
-            self.plan_of = key
-        return self.plan
+            g = self.plan.geometry
+            size = g.frame_size + g.dy_frame_size + g.out_size + g.weight_size + g.sums_size
+            self.space = np.zeros((self.threads, size + ROOM), dtype)
+            self.plan_of = shape, dtype
 
 
-class BatchNormStage:
-    """BatchNorm2d."""
+class BatchNormStage(Stage):
+    """BatchNorm2d; or BatchNorm2d and ReLU, in front of a stage that does the work of both.
 
-    def __init__(self, threads, norm):
-        self.layer = self.norm = norm
-        self.threads = threads
-        self.scratch = Scratch()
+    `collected`: the stage before it is a convolution, whose `behind` this is. `applied`: the stage
+    behind it does its work, as its `before`.
+    """
+
+    collected = applied = False
+
+    def __init__(self, threads, norm, relu=None):
+        super().__init__(threads, norm)
+        self.relu = relu is not None
+
+    def statistics(self, n):
+        """(means, squares), each (chunks, c), for the stage before to fill."""
+        self.means_squares = np.empty((2, chunk_count(n), self.layer.num_features))
+        return self.means_squares
+
+    def sums(self, n):
+        """(Σdy, Σdy·(x − mean)), each (chunks, c), for the stage behind to fill."""
+        self.dy_sums = np.empty((2, chunk_count(n), self.layer.num_features))
+        return self.dy_sums
 
     def forward(self, x):  # x: (n, c, h, w)
-        norm, (n, c, h, w) = self.norm, x.shape
-        x_flat = x.reshape(n, c, h * w)
+        norm, (n, c, h, w), dtype = self.layer, x.shape, x.flat.dtype
         weight, bias = fitting(norm.weight, (c,), norm), fitting(norm.bias, (c,), norm)
         self.trained = norm.training
         if norm.training:
-            means, squares = np.zeros((2, chunk_count(n), c))
-            run(batch_statistics, n, self.threads, x_flat, means, squares)
-            mean, var = whole_batch(means, squares, n, h * w)
+            if not self.collected:
+                space = self.space(3 * c, dtype)
+                self.run(batch_statistics, n, x.flat, c, h * w, space, *self.statistics(n))
+            mean, var = whole_batch(*self.means_squares, n, h * w)
             norm.track(mean, var, m=n * h * w)
         else:
             mean, var = norm.running_mean.astype(float), norm.running_var.astype(float)
-        std = np.sqrt(var + norm.eps)  # (c,) float64, as mean
-        self.x, self.mean, self.std, self.weight = x_flat, mean.astype(x.dtype), std, weight
-        y = self.scratch("y", x.shape, x.dtype)
-        run(
-            normalise, n, self.threads,
-            x_flat, self.mean, (weight / std).astype(x.dtype), bias.astype(x.dtype),
-            y.reshape(x_flat.shape),
-        )  # fmt: skip
+        self.std = np.sqrt(var + norm.eps)  # (c,) float64, as mean
+        self.weight = weight
+        self.factors = np.empty((3, c), dtype)
+        self.factors[0], self.factors[1], self.factors[2] = mean, weight / self.std, bias
+        self.x = x
+        if self.applied:
+            return x
+        y = self.scratch("y", x.shape, dtype)
+        self.run(normalise, n, x.flat, self.factors, c, h * w, y.flat)
         return y
 
     def backward(self, dy, dx):
-        norm, (n, c, size), dtype = self.norm, self.x.shape, dy.dtype
-        dy = dy.reshape(self.x.shape)
-        dy_sums, dyx_sums = np.zeros((2, chunk_count(n), c))
-        run(batchnorm_sums, n, self.threads, dy, self.x, self.mean, dy_sums, dyx_sums)
-        dbias, dweight = dy_sums.sum(axis=0), dyx_sums.sum(axis=0) / self.std  # (c,) float64
+        norm, (n, c, h, w), dtype = self.layer, self.x.shape, dy.flat.dtype
+        if not self.applied:
+            space = self.space(2 * c, dtype)
+            self.run(
+                batchnorm_sums, n, dy.flat, self.x.flat, self.factors, c, h * w, space,
+                *self.sums(n),
+            )  # fmt: skip
+        dbias, dweight = self.dy_sums.sum(axis=1)  # (c,) float64
+        dweight = dweight / self.std
         norm.bias.grad = dbias.astype(norm.bias.data.dtype)
         norm.weight.grad = dweight.astype(norm.weight.data.dtype)
-        if dx is None:
-            return
-        m = n * size if self.trained else np.inf  # running statistics do not move with x
-        run(
-            batchnorm_dx, n, self.threads,
-            dy, self.x, self.mean, (self.weight / self.std).astype(dtype),
-            (dbias / m).astype(dtype), (dweight / m / self.std).astype(dtype),
-            dx.reshape(self.x.shape),
-        )  # fmt: skip
+        m = n * h * w if self.trained else np.inf  # running statistics do not move with x
+        self.backward_factors = np.empty((4, c), dtype)
+        self.backward_factors[:2] = self.factors[:2]
+        self.backward_factors[2], self.backward_factors[3] = dbias / m, dweight / m / self.std
+        if self.collected:
+            return dy
+        if dx is not None:
+            factors = self.backward_factors
+            self.run(batchnorm_dx, n, dy.flat, self.x.flat, factors, c, h * w, dx.flat)
+        return dx
+
+    def space(self, vectors, dtype):
+        return self.scratch("space", (self.threads, vectors * ROOM), dtype).array
 
 
 def whole_batch(means, squares, n, size):
@@ -157,74 +238,72 @@ def whole_batch(means, squares, n, size):
     return mean, (squares + counts * (means - mean) ** 2).sum(axis=0) / (n * size)
 
 
-class ReLUStage:
+class ReLUStage(Stage):
     """ReLU on its own."""
 
-    def __init__(self, threads, relu):
-        self.layer, self.threads = relu, threads
-        self.scratch = Scratch()
-
     def forward(self, x):
-        self.y = self.scratch("y", x.shape, x.dtype)
-        run(relu_forward, len(x), self.threads, flat(x), flat(self.y))
+        self.y = self.scratch("y", x.shape, x.flat.dtype)
+        self.run(relu_forward, x.shape[0], x.flat, int(np.prod(x.shape[1:])), self.y.flat)
         return self.y
 
     def backward(self, dy, dx):
         if dx is not None:
-            run(relu_backward, len(dy), self.threads, flat(dy), flat(self.y), flat(dx))
+            size = int(np.prod(dy.shape[1:]))
+            self.run(relu_backward, dy.shape[0], dy.flat, self.y.flat, size, dx.flat)
+        return dx
 
 
-class MaxPoolStage:
+class MaxPoolStage(Stage):
     """MaxPool2d."""
 
-    def __init__(self, threads, pool):
-        self.layer = self.pool = pool
-        self.threads = threads
-        self.scratch = Scratch()
-        self.places_of = None
+    places_of = None
 
     def forward(self, x):  # x: (n, c, h, w)
-        y_shape, window = pool_window(self.pool, x)
-        planes = (*y_shape[:2], -1)
+        (n, c, h, w), dtype = x.shape, x.flat.dtype
+        y_shape, window = pool_window(self.layer, x)
         if self.places_of != x.shape[1:]:
-            self.base, self.begin = places(window, x.shape[3])
+            self.base, self.begin = places(window, w)
             self.places_of = x.shape[1:]
-        y = self.scratch("y", y_shape, x.dtype)
-        self.winner = self.scratch("winner", y_shape, np.int32).reshape(planes)
-        taps = self.scratch("taps", (self.threads, self.base.size + APART), x.dtype)
-        run(
-            maxpool_forward, len(x), self.threads,
-            x, window, self.base, self.begin, taps, y.reshape(planes), self.winner,
+        y = self.scratch("y", y_shape, dtype)
+        self.winner = self.scratch("winner", y_shape, np.int32)
+        self.x, self.factors = x, self.norm(dtype)
+        space = self.scratch("space", (self.threads, self.base.size + h * w + 3 * ROOM), dtype)
+        self.run(
+            maxpool_forward, n, x.flat, *self.factors, c, h, w, window, self.base, self.begin,
+            space.array, y.flat, self.winner.flat,
         )  # fmt: skip
         return y
 
     def backward(self, dy, dx):
         if dx is not None:
-            dy, dx = (a.reshape(*a.shape[:2], -1) for a in (dy, dx))
-            run(maxpool_backward, len(dy), self.threads, dy, self.winner, dx)
+            (n, c, h, w), dtype = self.x.shape, dy.flat.dtype
+            space = self.scratch("sums", (self.threads, 2 * c * ROOM), dtype)
+            self.run(
+                maxpool_backward, n, dy.flat, self.winner.flat, self.x.flat, *self.factors,
+                c, h * w, self.base.size, space.array, dx.flat, *self.sums(n),
+            )  # fmt: skip
+        return dx
 
 
-class AvgPoolStage:
+class AvgPoolStage(Stage):
     """AvgPool2d."""
 
-    def __init__(self, threads, pool):
-        self.layer = self.pool = pool
-        self.threads = threads
-        self.scratch = Scratch()
-
     def forward(self, x):  # x: (n, c, h, w)
-        (n, c, oh, ow), self.window = pool_window(self.pool, x)
-        kh, kw = self.pool.kernel_size
-        self.factor = x.dtype.type(1 / (kh * kw))
-        y = self.scratch("y", (n, c, oh * ow), x.dtype)
-        taps = self.scratch("taps", (self.threads, oh * ow + APART), x.dtype)
-        run(avgpool_forward, n, self.threads, x, self.window, self.factor, taps, y)
-        return y.reshape(n, c, oh, ow)
+        (n, c, h, w), dtype = x.shape, x.flat.dtype
+        y_shape, self.window = pool_window(self.layer, x)
+        self.size, self.factor = (c, h, w), dtype.type(1 / np.prod(self.layer.kernel_size))
+        y = self.scratch("y", y_shape, dtype)
+        space = self.scratch("space", (self.threads, y_shape[2] * y_shape[3] + ROOM), dtype)
+        self.run(avgpool_forward, n, x.flat, c, h, w, self.window, self.factor, space.array, y.flat)
+        return y
 
     def backward(self, dy, dx):
         if dx is not None:
-            dy = dy.reshape(*dy.shape[:2], -1)
-            run(avgpool_backward, len(dy), self.threads, dy, self.window, self.factor, dx)
+            self.run(
+                avgpool_backward, dy.shape[0], dy.flat, *self.size, self.window, self.factor,
+                dx.flat,
+            )  # fmt: skip
+        return dx
 
 
 def pool_window(pool, x):
@@ -244,27 +323,30 @@ def places(window, w):
     return base.astype(np.int32).ravel(), begin.astype(np.int32).ravel()
 
 
-class PlainStage:
+class PlainStage(Stage):
     """A layer that has no kernels: it runs as it is."""
 
-    def __init__(self, threads, layer):
-        self.layer = layer
-
     def forward(self, x):
-        return np.ascontiguousarray(self.layer.forward(x))
+        array = self.layer.forward(x.array)
+        y = self.scratch("y", array.shape, array.dtype)
+        y.array[...] = array
+        return y
 
     def backward(self, dy, dx):
         if dx is not None:
-            dx[...] = self.layer.backward(dy)
+            dx.array[...] = self.layer.backward(dy.array)
         elif self.layer.can_skip_dx:
-            self.layer.backward(dy, need_dx=False)
+            self.layer.backward(dy.array, need_dx=False)
         else:
-            self.layer.backward(dy)
+            self.layer.backward(dy.array)
+        return dx
 
 
 PATTERNS = [  # the longest first
     ((Conv2d, ReLU), ConvStage),
     ((Conv2d,), ConvStage),
+    ((BatchNorm2d, ReLU, Conv2d), BatchNormStage),  # the convolution is a stage of its own
+    ((BatchNorm2d, ReLU, MaxPool2d), BatchNormStage),
     ((BatchNorm2d,), BatchNormStage),
     ((ReLU,), ReLUStage),
     ((MaxPool2d,), MaxPoolStage),
@@ -279,15 +361,16 @@ def stages_for(layers, threads):
         types = [type(layer) for layer in layers]  # exactly: a subclass may do something else
         for pattern, stage in [*PATTERNS, ((types[0],), PlainStage)]:
             if tuple(types[: len(pattern)]) == pattern:
-                stages.append(stage(threads, *layers[: len(pattern)]))
-                layers = layers[len(pattern) :]
+                count = min(len(pattern), 2)
+                stages.append(stage(threads, *layers[:count]))
+                layers = layers[count:]
                 break
+    for stage, following in zip(stages, stages[1:], strict=False):
+        if isinstance(stage, ConvStage) and isinstance(following, BatchNormStage):
+            stage.behind, following.collected = following, True
+        if isinstance(stage, BatchNormStage) and isinstance(following, (ConvStage, MaxPoolStage)):
+            following.before, stage.applied = stage, True
     return stages
-
-
-def flat(a):
-    """(n, …) as (n, product of the rest)."""
-    return a.reshape(len(a), -1)
 
 
 def fitting(parameter, shape, layer):

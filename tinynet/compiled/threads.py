@@ -13,6 +13,14 @@ import os
 import threading
 from queue import SimpleQueue
 
+import numba
+import numpy as np
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import inline
+
 CHUNKS = 16  # at most, in a batch: enough to share out evenly, few enough to add up quickly
 
 
@@ -33,26 +41,47 @@ def chunk_count(n):
 
 
 def run(kernel, n, threads, *args):
-    """kernel(*args, chunk, thread, first, last) for images first … last − 1, over all threads.
-
-    chunk: images in a chunk; thread: 0 … threads − 1, for scratch space of its own.
-    """
+    """kernel(*args, team, thread) on all threads; each takes chunks until all n images are done."""
     chunk, count = chunk_size(n), chunk_count(n)
+    team = np.array([0, n, chunk])
     threads = min(threads, count)
-    cuts = [min(count * t // threads * chunk, n) for t in range(threads + 1)]
-    if threads == 1:
-        kernel(*args, chunk, 0, 0, n)
-        return
     done = SimpleQueue()
     for t in range(1, threads):
-        _workers(threads - 1).put((done, kernel, (*args, chunk, t, cuts[t], cuts[t + 1])))
+        _workers(threads - 1).put((done, kernel, (*args, team, t)))
     errors = []
     try:
-        kernel(*args, chunk, 0, 0, cuts[1])
+        kernel(*args, team, 0)
     finally:  # whatever happened here, nobody may still be writing when we return
         errors = [error for error in (done.get() for _ in range(1, threads)) if error]
     if errors:
         raise errors[0]
+
+
+@intrinsic
+def _next(typingctx, team):
+    """team[0], which then is one more; no two threads get the same."""
+
+    def codegen(context, builder, signature, args):
+        data = cgutils.create_struct_proxy(team)(context, builder, args[0]).data
+        return builder.atomic_rmw("add", data, context.get_constant(types.intp, 1), "seq_cst")
+
+    return types.intp(team), codegen
+
+
+if numba.config.DISABLE_JIT:
+
+    def _next(team):
+        with _lock:
+            team[0] += 1
+            return team[0] - 1
+
+
+@inline
+def take(team):
+    """(chunk, its first image, its last + 1): one that no thread has taken; first = last: none."""
+    part = _next(team)
+    first = min(part * team[2], team[1])
+    return part, first, min(first + team[2], team[1])
 
 
 _tasks = SimpleQueue()  # where the worker threads of this process wait

@@ -3,33 +3,39 @@
 import math
 
 from .jit import kernel
+from .threads import take
 
 
 @kernel
-def warp_images(x, inverse, shift, half, y, chunk, thread, first, last):
+def warp_images(x, inverse, shift, half, y, team, thread):
     """y[n, c] shows at q what x[n, c] has at inverse[n]·(q − shift[n]), from the centre; 0 outside.
 
     x, y: (n, c, h, w), uint8 or float; inverse: (n, 2, 2), shift: (n, 2), float64. half: added to
     y, 0.5 for uint8, which then is rounded and not cut off.
     """
     h, w = x.shape[2:]
-    for n in range(first, last):
-        for i in range(h):
-            di = i - (h - 1) / 2 - shift[n, 0]
-            for j in range(w):
-                dj = j - (w - 1) / 2 - shift[n, 1]
-                row = inverse[n, 0, 0] * di + inverse[n, 0, 1] * dj + (h - 1) / 2
-                col = inverse[n, 1, 0] * di + inverse[n, 1, 1] * dj + (w - 1) / 2
-                top, left = math.floor(row), math.floor(col)
-                inside = -1 <= top < h and -1 <= left < w
-                for c in range(x.shape[1]):
-                    value = 0.0
-                    if inside:
-                        down, right = row - top, col - left
-                        for a in range(2):
-                            for b in range(2):
-                                p, q = top + a, left + b
-                                if 0 <= p < h and 0 <= q < w:
-                                    share = (down if a else 1 - down) * (right if b else 1 - right)
-                                    value += share * x[n, c, p, q]
-                    y[n, c, i, j] = value + half
+    part, first, last = take(team)
+    while first < last:
+        for n in range(first, last):
+            for i in range(h):
+                di = i - (h - 1) / 2 - shift[n, 0]
+                for j in range(w):
+                    dj = j - (w - 1) / 2 - shift[n, 1]
+                    row = inverse[n, 0, 0] * di + inverse[n, 0, 1] * dj + (h - 1) / 2
+                    col = inverse[n, 1, 0] * di + inverse[n, 1, 1] * dj + (w - 1) / 2
+                    top, left = math.floor(row), math.floor(col)
+                    inside = -1 <= top < h and -1 <= left < w
+                    for c in range(x.shape[1]):
+                        value = 0.0
+                        if inside:
+                            down, right = row - top, col - left
+                            for a in range(2):
+                                for b in range(2):
+                                    p, q = top + a, left + b
+                                    if 0 <= p < h and 0 <= q < w:
+                                        share = (down if a else 1 - down) * (
+                                            right if b else 1 - right
+                                        )
+                                        value += share * x[n, c, p, q]
+                        y[n, c, i, j] = value + half
+        part, first, last = take(team)
