@@ -5,7 +5,7 @@ TODO
 
 from .jit import inline, kernel
 from .simd import add, fma, gated, head, lanes, load, splat, store, store_head, sub, total
-from .threads import take
+from .threads import share, take
 
 
 @kernel
@@ -15,20 +15,22 @@ def batch_statistics(x, channels, size, space, means, squares, team, thread):
     x: flat (n, channels, size), with room behind it. space: (threads, …) scratch. means, squares:
     (chunks, channels) float64.
     """
+    share(team, thread)
     sums = space[thread]
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for n in range(first, last):
             add_deviations(x, n * channels * size, channels, size, n == first, sums)
         finish_deviations(sums, (last - first) * size, means[part], squares[part])
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
 def normalise(x, norm, channels, size, y, team, thread):
     """y = (x − mean)·scale + shift; norm: (3, channels), these three. x, y: flat, with room."""
+    share(team, thread)
     n_lanes = lanes(x)
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for i in range(first * channels, last * channels):
             c = i % channels
@@ -36,7 +38,7 @@ def normalise(x, norm, channels, size, y, team, thread):
             for j in range(0, size, n_lanes):
                 v = fma(sub(load(x, i * size + j), mean), scale, shift)
                 store_head(y, i * size + j, v, size - j)
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
@@ -46,9 +48,10 @@ def batchnorm_sums(dy, x, norm, channels, size, space, dy_sums, dyx_sums, team, 
     dy, x: flat (n, channels, size), with room; norm: as for `normalise`. space: (threads, …)
     scratch. dy_sums, dyx_sums: (chunks, channels) float64.
     """
+    share(team, thread)
     sums = space[thread]
     n_lanes = lanes(x)
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         sums[:] = 0
         for n in range(first, last):
@@ -56,7 +59,7 @@ def batchnorm_sums(dy, x, norm, channels, size, space, dy_sums, dyx_sums, team, 
         for c in range(channels):
             dy_sums[part, c] = total(load(sums, 2 * c * n_lanes))
             dyx_sums[part, c] = total(load(sums, (2 * c + 1) * n_lanes))
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
@@ -65,14 +68,15 @@ def batchnorm_dx(dy, x, after, channels, size, dx, team, thread):
 
     dy, x, dx: flat (n, channels, size), with room.
     """
-    part, first, last = take(team)
+    share(team, thread)
+    part, first, last = take(team, thread)
     while first < last:
         for i in range(first * channels, last * channels):
             c = i % channels
             mean, scale, dy_mean, slope = after[0, c], after[1, c], after[2, c], after[3, c]
             for j in range(i * size, (i + 1) * size):
                 dx[j] = scale * (dy[j] - dy_mean - (x[j] - mean) * slope)
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @inline

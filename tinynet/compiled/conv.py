@@ -33,7 +33,7 @@ from .simd import (
     sub,
     total,
 )
-from .threads import take
+from .threads import share, take
 
 GROUP = 1024  # positions of a group of images, about: its frames stay in L2, rows of them in L1
 
@@ -195,7 +195,8 @@ def _tiled(matrix, zero):
 
 @kernel
 def conv_forward(
-    x, norm, weight, bias, order, offsets, x_moves, y_moves, g, fused, space, y, means, squares, team, thread
+    x, norm, weight, bias, order, offsets, x_moves, y_moves, g, fused, space, y, means, squares,
+    team, thread,
 ):  # fmt: skip
     """y = conv(x), or max(conv(x), 0) if fused.relu; see `Fused` for the rest.
 
@@ -204,12 +205,13 @@ def conv_forward(
     (threads, …) scratch, zeros at first. means, squares: (chunks, o) float64, what
     `batch_statistics` gives for y if fused.tracked.
     """
+    share(team, thread)
     frame, _, out, tiled, sums = _regions(space[thread], g)
     _tile_weights(weight, order, tiled)
     biases = tiled[order.size :]
     biases[: g.out_channels] = bias
     size = g.oh * g.ow
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for n in range(first, last, g.group):
             m = min(g.group, last - n)  # images in this frame
@@ -223,7 +225,7 @@ def conv_forward(
                     add_deviations(y, start, g.out_channels, size, n + i == first, sums)
         if fused.tracked:
             finish_deviations(sums, (last - first) * size, means[part], squares[part])
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
@@ -240,6 +242,7 @@ def conv_backward(
     for it. dweight: (chunks, o rounded up to whole tiles, taps), dbias: (chunks, o). dx_sums,
     dxx_sums: (chunks, c) float64, what `batchnorm_sums` gives for dx if fused.normed.
     """
+    share(team, thread)
     frame, dframe, out, tiled, sums = _regions(space[thread], g)
     n_lanes = lanes(frame)
     _tile_weights(weight, dx_order, tiled)
@@ -250,7 +253,7 @@ def conv_backward(
     bias_sums = sums[rows * g.taps * n_lanes :]
     input_sums = bias_sums[rows * n_lanes :]
     size = g.h * g.w
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         sums[:] = 0
         for n in range(first, last, g.group):
@@ -284,7 +287,7 @@ def conv_backward(
             for c in range(g.in_channels):
                 dx_sums[part, c] = total(load(input_sums, 2 * c * n_lanes))
                 dxx_sums[part, c] = total(load(input_sums, (2 * c + 1) * n_lanes))
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @inline

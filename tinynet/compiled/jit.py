@@ -22,12 +22,13 @@ OPTIONS = dict(
 
 def kernel(function):
     """Compile on first use, for each dtype; keep the result for later runs where that works."""
+    if numba.config.DISABLE_JIT:
+        return function
     try:
         compiled = numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # no folder that can be written
         return numba.njit(**OPTIONS)(function)
-    if not numba.config.DISABLE_JIT:
-        _forget_outdated(compiled)
+    _forget_outdated(compiled)
     return compiled
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from .batchnorm import add_gradients, gate_gradient
 from .jit import inline, kernel
 from .simd import evens, fma, gated, lanes, load, splat, store, store_head, sub, total
-from .threads import take
+from .threads import share, take
 
 
 @kernel
@@ -28,12 +28,13 @@ def maxpool_forward(
     sw, ph, pw). base, begin: (oh·ow,) int32, for each window the place of its first entry, and of
     its first that is not padding. space: (threads, …) scratch.
     """
+    share(team, thread)
     oh, ow, kh, kw, sh, sw, ph, pw = window
     n_lanes = lanes(x)
     size = oh * ow
     outside = x.dtype.type(-np.inf)
     tap, z = space[thread, : size + 2 * n_lanes], space[thread, size + 2 * n_lanes :]
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for plane in range(first * channels, last * channels):
             c, start = plane % channels, plane * h * w
@@ -59,7 +60,7 @@ def maxpool_forward(
                         better = (value > old) | ((value != value) & (old == old))
                         best[k] = value if better else old
                         place[k] = here if better else there
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
@@ -72,9 +73,10 @@ def maxpool_backward(
     x, norm: as in forward. dx_sums, dxx_sums: (chunks, channels) float64, what `batchnorm_sums`
     gives for dx if normed. space: (threads, …) scratch.
     """
+    share(team, thread)
     sums = space[thread]
     n_lanes = lanes(sums)
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         if normed:
             sums[: 2 * channels * n_lanes] = 0
@@ -94,16 +96,17 @@ def maxpool_backward(
             for c in range(channels):
                 dx_sums[part, c] = total(load(sums, 2 * c * n_lanes))
                 dxx_sums[part, c] = total(load(sums, (2 * c + 1) * n_lanes))
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
 def avgpool_forward(x, channels, h, w, window, factor, space, y, team, thread):
     """The mean of each window, padding counted as zeros; factor: 1/(kh·kw), of x's dtype."""
+    share(team, thread)
     oh, ow, kh, kw, sh, sw, ph, pw = window
     zero = x.dtype.type(0)
     tap = space[thread]
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for plane in range(first * channels, last * channels):
             mean = y[plane * oh * ow : (plane + 1) * oh * ow]
@@ -113,25 +116,26 @@ def avgpool_forward(x, channels, h, w, window, factor, space, y, team, thread):
                     _tap(x[plane * h * w :], h, w, window, i, j, zero, tap)
                     for k in range(mean.size):
                         mean[k] += tap[k] * factor
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
 
 
 @kernel
 def avgpool_backward(dy, channels, h, w, window, factor, dx, team, thread):
     """dy/(kh·kw) to each pixel of its window. dy: flat (n, channels, oh·ow)."""
+    share(team, thread)
     oh, ow, kh, kw, sh, sw, ph, pw = window
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for plane in range(first * channels, last * channels):
             d = dx[plane * h * w : (plane + 1) * h * w]
             d[:] = dx.dtype.type(0)
             for p in range(oh):
                 for q in range(ow):
-                    share = dy[(plane * oh + p) * ow + q] * factor
+                    part_of_dy = dy[(plane * oh + p) * ow + q] * factor
                     for i in range(max(p * sh - ph, 0), min(p * sh - ph + kh, h)):
                         for j in range(max(q * sw - pw, 0), min(q * sw - pw + kw, w)):
-                            d[i * w + j] += share
-        part, first, last = take(team)
+                            d[i * w + j] += part_of_dy
+        part, first, last = take(team, thread)
 
 
 @inline

@@ -134,8 +134,9 @@ class ConvStage(Stage):
         dx_sums, dxx_sums = self.sums(n)
         self.run(
             conv_backward, n, self.x.flat, self.y.flat, dy.flat, self.factors, after, self.weight,
-            p.dx_order, p.offsets, p.dx_offsets, p.dx_starts, p.x_moves, p.x_starts, p.y_moves, g, self.fused, dx is not None,
-            self.space, (dx or self.x).flat, dweight, dbias, dx_sums, dxx_sums,
+            p.dx_order, p.offsets, p.dx_offsets, p.dx_starts, p.x_moves, p.x_starts, p.y_moves,
+            g, self.fused, dx is not None, self.space, (dx or self.x).flat, dweight, dbias,
+            dx_sums, dxx_sums,
         )  # fmt: skip
         weight, bias = self.layer.weight, self.layer.bias
         dweight = dweight.sum(axis=0)[: g.out_channels, : g.depth]

@@ -1,27 +1,52 @@
 """One kernel on all cores.
 
-The images of a batch are cut into chunks, whose size depends on the batch alone. A kernel does a
-run of whole chunks and keeps a partial sum for each; the sums of the chunks are added in order
-afterwards. So every number comes out the same, bit for bit, for any number of threads.
+The images of a batch are cut into chunks, whose size depends on the batch alone. Each thread takes
+the next chunk that nobody has, until none is left, and keeps a partial sum for each chunk; the sums
+are added in order afterwards. So every number comes out the same, bit for bit, for any number of
+threads, and a core that is slower for a while holds nobody up.
 
-The threads are Python's own, over kernels that release the GIL. Numba's parallel loops start
-faster, but take three times as long to compile, and their default backend ends the process when
-two Python threads use it at once.
+A network's step is some twenty kernels of half a millisecond, so handing out the work must take
+microseconds. Python's own means do not: to wake a thread, and to give it the interpreter's lock,
+takes 30 to 50 each time. Numba's parallel loops are quick, but take three times as long to compile,
+and their default backend ends the process when two Python threads use it at once. So a kernel that
+starts puts its arguments and the address of its code where worker threads look (`share`), and they
+look without holding the lock (`serve`). One that has waited for some milliseconds goes to sleep in
+Python, and `run` wakes it for the next kernel. Nobody waits for a worker to come: a kernel whose
+helpers sleep does all by itself.
+
+What the threads share is a **team**, an array of numbers, each in a cache line of its own:
+
+    NEXT      the next chunk           STATE             odd while a kernel runs; it only grows
+    IMAGES    in the batch             ACTIVE            how many workers are in the kernel
+    CHUNK     images in a chunk        FAILED            whether one of them met an error
+    THREADS   that may take part       CODE              the kernel's address
+    ARGUMENTS of the kernel, from this cell on
+
+A worker adds itself to ACTIVE and only then looks whether STATE still says that the kernel runs;
+the thread that started it changes STATE first and then waits until ACTIVE is 0. Atomic operations
+keep this order, so no worker is ever in a kernel whose arrays are gone.
 """
 
 import os
+import platform
 import threading
 from queue import SimpleQueue
 
 import numba
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import inline
+from .jit import inline, kernel
 
 CHUNKS = 16  # at most, in a batch: enough to share out evenly, few enough to add up quickly
+PATIENCE = 20_000  # looks for work, before a worker sleeps: about a millisecond
+
+NEXT, IMAGES, CHUNK, THREADS, STATE, ACTIVE, FAILED, CODE, ARGUMENTS = range(0, 72, 8)
+TEAM_SIZE = 1024  # cells of 8 bytes: most are for the arguments
+POINTER, INT32 = ir.IntType(8).as_pointer(), ir.IntType(32)
 
 
 def default_threads():
@@ -40,85 +65,249 @@ def chunk_count(n):
     return -(-n // chunk_size(n))
 
 
-def run(kernel, n, threads, *args):
-    """kernel(*args, team, thread) on all threads; each takes chunks until all n images are done."""
-    chunk, count = chunk_size(n), chunk_count(n)
-    team = np.array([0, n, chunk])
-    threads = min(threads, count)
-    done = SimpleQueue()
-    for t in range(1, threads):
-        _workers(threads - 1).put((done, kernel, (*args, team, t)))
-    errors = []
+def run(function, n, threads, *args):
+    """function(*args, team, thread) for n images, on so many threads."""
+    threads = min(threads, chunk_count(n))
+    alone = threads == 1 or numba.config.DISABLE_JIT
+    if alone or not _lock.acquire(blocking=False):  # another Python thread has the workers
+        function(*args, _set_up(np.zeros(TEAM_SIZE, np.int64), n, 1), 0)
+        return
     try:
-        kernel(*args, team, 0)
-    finally:  # whatever happened here, nobody may still be writing when we return
-        errors = [error for error in (done.get() for _ in range(1, threads)) if error]
-    if errors:
-        raise errors[0]
+        _wake(threads - 1)
+        team = _set_up(_team, n, threads)
+        try:
+            function(*args, team, 0)
+        finally:
+            if team[STATE] % 2 == 1:  # an error made it leave too early
+                finish(team)
+        if team[FAILED]:
+            raise RuntimeError(f"{function}: failed in a thread; with threads=1 it says how")
+    finally:
+        _lock.release()
 
 
-@intrinsic
-def _next(typingctx, team):
-    """team[0], which then is one more; no two threads get the same."""
-
-    def codegen(context, builder, signature, args):
-        data = cgutils.create_struct_proxy(team)(context, builder, args[0]).data
-        return builder.atomic_rmw("add", data, context.get_constant(types.intp, 1), "seq_cst")
-
-    return types.intp(team), codegen
+def _set_up(team, n, threads):
+    team[NEXT], team[IMAGES], team[CHUNK] = 0, n, chunk_size(n)
+    team[THREADS], team[FAILED] = threads, 0
+    return team
 
 
-if numba.config.DISABLE_JIT:
-
-    def _next(team):
-        with _lock:
-            team[0] += 1
-            return team[0] - 1
+# -- inside kernels --
 
 
 @inline
-def take(team):
-    """(chunk, its first image, its last + 1): one that no thread has taken; first = last: none."""
-    part = _next(team)
-    first = min(part * team[2], team[1])
-    return part, first, min(first + team[2], team[1])
+def take(team, thread):
+    """(chunk, its first image, its last + 1): one that no thread has taken; first = last: none.
+
+    With none left, thread 0 waits for the others. It may not leave the kernel before them: Numba
+    then gives back what counts the references to the arrays.
+    """
+    part = _add(team, NEXT, 1)
+    first = min(part * team[CHUNK], team[IMAGES])
+    if thread == 0 and first == team[IMAGES]:
+        finish(team)
+    return part, first, min(first + team[CHUNK], team[IMAGES])
 
 
-_tasks = SimpleQueue()  # where the worker threads of this process wait
-_started = 0
+@inline
+def finish(team):
+    """No worker may come any more; wait for those that are still in the kernel."""
+    if _add(team, STATE, 0) % 2 == 1:
+        _add(team, STATE, 1)
+    looks = 0
+    while _add(team, ACTIVE, 0) > 0:
+        looks += 1
+        if looks < PATIENCE:
+            _relax()
+        else:
+            _yield()
+
+
+def _cell(context, builder, team, array, i):
+    data = cgutils.create_struct_proxy(team)(context, builder, array).data
+    return builder.gep(data, [i])
+
+
+@intrinsic
+def _add(typingctx, team, i, x):
+    """team[i], which then is x more; no two threads get the same."""
+
+    def codegen(context, builder, signature, args):
+        cell = _cell(context, builder, team, args[0], args[1])
+        return builder.atomic_rmw("add", cell, args[2], "seq_cst")
+
+    return types.intp(team, types.intp, types.intp), codegen
+
+
+@intrinsic
+def _relax(typingctx):
+    """Nothing, for a moment: leaves a core's other thread the machine while we wait."""
+
+    def codegen(context, builder, signature, args):
+        kind = platform.machine()
+        if kind in ("x86_64", "AMD64"):
+            name, operands = "llvm.x86.sse2.pause", []
+        elif kind in ("aarch64", "arm64"):
+            name, operands = "llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)]
+        else:
+            return context.get_dummy_value()
+        function_type = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
+        function = cgutils.get_or_insert_function(builder.module, function_type, name)
+        builder.call(function, operands)
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def _yield(typingctx):
+    """Let another thread have this core, where the system has a call for it."""
+
+    def codegen(context, builder, signature, args):
+        if hasattr(os, "sched_yield"):
+            function_type = ir.FunctionType(ir.IntType(32), [])
+            builder.call(
+                cgutils.get_or_insert_function(builder.module, function_type, "sched_yield"), []
+            )
+        return context.get_dummy_value()
+
+    return types.void(), codegen
+
+
+@intrinsic
+def share(typingctx, team, thread):
+    """The first line of a kernel: thread 0 calls the others into the same kernel, with its own
+    arguments, but for the last, which is their number."""
+
+    def codegen(context, builder, signature, args):
+        kernel, values = builder.function, builder.function.args[2:]  # after Numba's own two
+        integer = args[1].type
+        arguments = ir.LiteralStructType([value.type for value in values])
+        assert context.get_abi_sizeof(arguments) <= 8 * (TEAM_SIZE - ARGUMENTS)
+        place = _cell(context, builder, team, args[0], integer(ARGUMENTS))
+        place = builder.bitcast(place, arguments.as_pointer())
+        with builder.if_then(builder.icmp_signed("==", args[1], integer(0))):
+            for i, value in enumerate(values):
+                builder.store(value, builder.gep(place, [INT32(0), INT32(i)]))
+            worker = _worker_function(context, builder.module, kernel, place.type)
+            code = _cell(context, builder, team, args[0], integer(CODE))
+            builder.store(builder.ptrtoint(worker, integer), code)
+            state = _cell(context, builder, team, args[0], integer(STATE))
+            builder.atomic_rmw("add", state, integer(1), "seq_cst")
+        return context.get_dummy_value()
+
+    return types.void(team, types.intp), codegen
+
+
+def _worker_function(context, module, kernel, place_type):
+    """bool (*arguments, thread): the kernel as a worker calls it; whether it failed."""
+    function = ir.Function(
+        module,
+        ir.FunctionType(ir.IntType(1), [POINTER, context.get_value_type(types.intp)]),
+        module.get_unique_name("tinynet_worker"),
+    )
+    function.linkage = "internal"
+    builder = ir.IRBuilder(function.append_basic_block())
+    arguments, thread = function.args
+    place = builder.bitcast(arguments, place_type)
+    count = len(kernel.args) - 2
+    values = [builder.load(builder.gep(place, [INT32(0), INT32(i)])) for i in range(count - 1)]
+    own = [builder.alloca(argument.type.pointee) for argument in kernel.args[:2]]
+    for pointer in own:
+        builder.store(ir.Constant(pointer.type.pointee, None), pointer)
+    status = builder.call(kernel, [*own, *values, thread])
+    builder.ret(builder.icmp_signed("!=", status, INT32(0)))
+    return function
+
+
+@intrinsic
+def _call(typingctx, team, thread):
+    """Call the team's kernel; whether it failed."""
+
+    def codegen(context, builder, signature, args):
+        function_type = ir.FunctionType(ir.IntType(1), [POINTER, args[1].type])
+        code, arguments = (
+            _cell(context, builder, team, args[0], args[1].type(i)) for i in (CODE, ARGUMENTS)
+        )
+        function = builder.inttoptr(builder.load(code), function_type.as_pointer())
+        return builder.call(function, [builder.bitcast(arguments, POINTER), args[1]])
+
+    return types.boolean(team, types.intp), codegen
+
+
+@kernel
+def serve(team, thread, seen):
+    """Take part in kernels as thread number `thread`, until none came for a while.
+
+    seen: the STATE of the last kernel that it took part in; returns the newest.
+    """
+    looks = 0
+    while looks < PATIENCE:
+        state = _add(team, STATE, 0)
+        if state % 2 == 1 and state != seen and thread < team[THREADS]:
+            _add(team, ACTIVE, 1)
+            if _add(team, STATE, 0) == state:
+                if _call(team, thread):
+                    _add(team, FAILED, 1)
+            _add(team, ACTIVE, -1)
+            seen, looks = state, 0
+        else:
+            looks += 1
+            _relax()
+    return seen
+
+
+# -- the workers: Python's threads, asleep most of the time --
+
+_team = np.zeros(TEAM_SIZE, np.int64)
+_workers = []
 _lock = threading.Lock()
 
 
-def _workers(count):
-    """The queue of tasks, with at least `count` threads waiting at it."""
-    global _started
-    if _started < count:
-        with _lock:
-            while _started < count:
-                threading.Thread(target=_work, args=(_tasks,), daemon=True).start()
-                _started += 1
-    return _tasks
+class _Worker:
+    def __init__(self, number, team):
+        self.number, self.team = number, team
+        self.asleep, self.alarm = False, SimpleQueue()
+        threading.Thread(target=self.work, daemon=True).start()
+
+    def work(self):
+        seen = -1
+        while True:
+            seen = serve(self.team, self.number, seen)
+            self.asleep = True
+            self.alarm.get()
+
+    def wake(self):
+        if self.asleep:
+            self.asleep = False
+            self.alarm.put(None)
+
+
+def _wake(count):
+    """See that so many workers are there, and awake."""
+    if not _workers:
+        serve(_team, CHUNKS, -1)  # compiled here, not by each of them at once
+    while len(_workers) < count:
+        _workers.append(_Worker(len(_workers) + 1, _team))
+    for worker in _workers[:count]:
+        worker.wake()
 
 
 def _forget_workers():
     """A forked process has none of its parent's threads."""
-    global _tasks, _started, _lock
-    _tasks, _started, _lock = SimpleQueue(), 0, threading.Lock()
+    global _team, _workers, _lock
+    _team, _workers, _lock = np.zeros(TEAM_SIZE, np.int64), [], threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_workers)
 
 
-def _work(tasks):
-    while True:
-        done, kernel, args = tasks.get()
-        error = None
-        try:
-            kernel(*args)
-        except BaseException as e:
-            error = e
-        # nothing of the task may outlive it here: its arrays belong to the caller
-        del kernel, args
-        done.put(error)
-        del done, error
+if numba.config.DISABLE_JIT:
+
+    def _add(team, i, x):
+        team[i] += x
+        return team[i] - x
+
+    def share(team, thread):
+        pass

@@ -3,7 +3,7 @@
 import math
 
 from .jit import kernel
-from .threads import take
+from .threads import share, take
 
 
 @kernel
@@ -13,8 +13,9 @@ def warp_images(x, inverse, shift, half, y, team, thread):
     x, y: (n, c, h, w), uint8 or float; inverse: (n, 2, 2), shift: (n, 2), float64. half: added to
     y, 0.5 for uint8, which then is rounded and not cut off.
     """
+    share(team, thread)
     h, w = x.shape[2:]
-    part, first, last = take(team)
+    part, first, last = take(team, thread)
     while first < last:
         for n in range(first, last):
             for i in range(h):
@@ -33,9 +34,9 @@ def warp_images(x, inverse, shift, half, y, team, thread):
                                 for b in range(2):
                                     p, q = top + a, left + b
                                     if 0 <= p < h and 0 <= q < w:
-                                        share = (down if a else 1 - down) * (
+                                        weight = (down if a else 1 - down) * (
                                             right if b else 1 - right
                                         )
-                                        value += share * x[n, c, p, q]
+                                        value += weight * x[n, c, p, q]
                         y[n, c, i, j] = value + half
-        part, first, last = take(team)
+        part, first, last = take(team, thread)
