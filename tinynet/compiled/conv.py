@@ -9,15 +9,14 @@ import numpy as np
 
 from ..sizes import output_size
 from .batchnorm import add_deviations, add_gradients, finish_deviations, gate_gradient
+from .frame import clear, copy_in, moves_in, pixels
 from .jit import inline, kernel
 from .simd import (
     ROWS,
-    VECTOR_BYTES,
     VECTORS,
     add,
     add_outer,
     add_products,
-    evens,
     fma,
     gated,
     head,
@@ -32,6 +31,7 @@ from .simd import (
     store_tile,
     sub,
     total,
+    vector_lanes,
 )
 from .threads import share, take
 
@@ -51,17 +51,16 @@ class Geometry(NamedTuple):
     sw: int
     ph: int
     pw: int
-    group: int  # images in a frame, one below the other
-    fh: int  # rows that an image takes in a phase of the frame
-    fw: int  # and their width
+    group: int  # images in a frame, side by side
+    step: int  # columns from one to the next, in a phase of the frame
+    fw: int  # columns in all
     plane: int  # size of one phase of one channel in the frame
     depth: int  # in_channels · kh · kw
     taps: int  # the same, rounded up to whole tiles
+    span: int  # positions from the first pixel of y in a frame to the last
     stride: int  # size of one channel of y in `out`
     margin: int  # zeros before dy in its frame
     dy_stride: int  # size of one channel of dy in its frame
-    dx_rows: int  # rows of a phase that hold pixels of an image,
-    dx_width: int  # and columns
     dx_stride: int  # size of one channel of dx in `out`
     frame_size: int
     dy_frame_size: int
@@ -101,24 +100,26 @@ class Plan(NamedTuple):
     y_moves: np.ndarray
 
 
-def plan(shape, out_channels, kernel_size, stride, padding, dtype):
-    """The Plan for images of shape (c, h, w)."""
+def plan(shape, most, out_channels, kernel_size, stride, padding, dtype):
+    """The Plan for images of shape (c, h, w), at most so many of them in a frame."""
     (c, h, w), o, (kh, kw) = shape, out_channels, kernel_size
     (sh, sw), (ph, pw) = stride, padding
     oh, ow = output_size(h, w, kernel_size, stride, padding)
     if stride == (1, 1) and ph < kh and pw < kw:  # padding that two rows, two images, can share
-        fh, fw = h + ph, w + pw
+        fh, step = h + 2 * ph, w + pw
     else:
-        fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
-    group = min(max(GROUP // (fh * fw), 1), 16)
-    plane = (group * fh + ph) * fw + pw
-    lane_count = VECTOR_BYTES // np.dtype(dtype).itemsize
+        fh, step = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
+    group = min(max(GROUP // (fh * step), 1), most)
+    fw = group * step
+    plane = fh * fw + pw
+    lane_count = vector_lanes(dtype)
     tile = VECTORS * lane_count
-    y_stride = _round_up(((group - 1) * fh + oh) * fw, tile)
+    span = (oh - 1) * fw + (group - 1) * step + ow
+    y_stride = _round_up(span, tile)
     dx_first, dx_left = ph // sh, pw // sw  # a phase's first row with pixels, and column
     dx_rows, dx_width = (ph + h - 1) // sh + 1 - dx_first, (pw + w - 1) // sw + 1 - dx_left
     dx_start = dx_first * fw + dx_left
-    dx_stride = _round_up(((group - 1) * fh + dx_rows) * fw, tile)
+    dx_stride = _round_up((dx_rows - 1) * fw + (group - 1) * step + dx_width, tile)
 
     ci, i, j = (a.ravel() for a in np.indices((c, kh, kw)))  # one entry for each tap
     shift = i // sh * fw + j // sw
@@ -147,39 +148,18 @@ def plan(shape, out_channels, kernel_size, stride, padding, dtype):
         rows * (taps + 1) * lane_count + 2 * max(rows, c) * lane_count + max(rows, c),
     ]
     geometry = Geometry(
-        *(c, o, h, w, oh, ow, sh, sw, ph, pw, group, fh, fw, plane, c * kh * kw, taps, y_stride),
-        *(margin, dy_stride, dx_rows, dx_width, dx_stride),
+        *(c, o, h, w, oh, ow, sh, sw, ph, pw, group, step, fw, plane, c * kh * kw, taps, span),
+        *(y_stride, margin, dy_stride, dx_stride),
         *(_round_up(size, lane_count) for size in sizes),
     )
     offsets = np.pad(offsets, (0, taps - len(offsets)), mode="edge")
-    x_moves = [
-        _moves(range((a - ph) % sh, h, sh), range((b - pw) % sw, w, sw), w, lane_count)
-        for a in range(sh)
-        for b in range(sw)
-    ]
-    for phase, moves in enumerate(x_moves):
-        row, column = moves[:, 0] // w + ph, moves[:, 0] % w + pw
-        moves[:, 1] = phase * plane + row // sh * fw + column // sw
-    y_moves = _moves(range(oh), range(ow), ow, lane_count)
+    x_moves, x_starts = moves_in(h, w, stride, padding, fw, plane, lane_count)
+    y_moves = pixels(range(oh), range(ow), ow, lane_count)
     y_moves[:, 1] = y_moves[:, 0] // ow * fw + y_moves[:, 0] % ow
     return Plan(
         *(geometry, offsets, order, np.concatenate(dx_offsets), dx_order, np.array(dx_starts)),
-        *(np.concatenate(x_moves), np.cumsum([0, *map(len, x_moves)]), y_moves),
+        *(x_moves, x_starts, y_moves),
     )
-
-
-def _moves(rows, columns, width, lane_count):
-    """[pixel, 0, count]: runs of at most a vector's length that cover these rows and columns."""
-    if columns.step > 2:  # pixel by pixel
-        lane_count = 1
-    return np.array(
-        [
-            [row * width + columns[first], 0, min(len(columns) - first, lane_count)]
-            for row in rows
-            for first in range(0, len(columns), lane_count)
-        ],
-        dtype=int,
-    ).reshape(-1, 3)
 
 
 def _round_up(a, step):
@@ -216,8 +196,7 @@ def conv_forward(
         for n in range(first, last, g.group):
             m = min(g.group, last - n)  # images in this frame
             _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
-            span = ((m - 1) * g.fh + g.oh - 1) * g.fw + g.ow
-            _product(tiled, offsets[: g.depth], biases, frame, out, g.out_channels, span, g.stride)
+            _product(tiled, offsets[: g.depth], biases, frame, out, g.out_channels, g.stride)
             _take_y(out, n, m, fused.relu, y_moves, y, g)
             if fused.tracked:
                 for i in range(m):
@@ -258,18 +237,16 @@ def conv_backward(
         sums[:] = 0
         for n in range(first, last, g.group):
             m = min(g.group, last - n)
-            span = ((m - 1) * g.fh + g.oh - 1) * g.fw + g.ow
             _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
-            _fill_dy_frame(dy, y, n, m, after, fused, span, y_moves, dframe, bias_sums, g)
-            _weight_gradient(dframe, frame, offsets, span, sums, g)
+            _fill_dy_frame(dy, y, n, m, after, fused, y_moves, dframe, bias_sums, g)
+            _weight_gradient(dframe, frame, offsets, sums, g)
             if not need_dx:
                 continue
-            span = ((m - 1) * g.fh + g.dx_rows - 1) * g.fw + g.dx_width
             for phase in range(g.sh * g.sw):
                 k0, k1 = dx_starts[phase], dx_starts[phase + 1]
                 w = tiled[k0 * channels :]
                 k = dx_offsets[k0:k1]
-                _product(w, k, zeros, dframe, out, g.in_channels, span, g.dx_stride)
+                _product(w, k, zeros, dframe, out, g.in_channels, g.dx_stride)
                 moves = x_moves[x_starts[phase] : x_starts[phase + 1]]
                 _take_dx(out, n, m, moves, phase, dx, g)
             if fused.normed:
@@ -309,29 +286,19 @@ def _tile_weights(weight, order, tiled):
 
 @inline
 def _fill_frame(x, first, m, norm, fused, moves, frame, g):
-    """Images first … first + m − 1 into the frame: the phases of each channel."""
-    n = lanes(frame)
-    size = g.h * g.w
+    """Images first … first + m − 1 into the frame, and zeros where it has room for more."""
     for c in range(g.in_channels):
-        j = c if fused.normed else 0
-        mean, scale, shift = splat(norm[0, j]), splat(norm[1, j]), splat(norm[2, j])
+        target = c * g.sh * g.sw * g.plane
         for i in range(m):
-            source = ((first + i) * g.in_channels + c) * size
-            target = c * g.sh * g.sw * g.plane + i * g.fh * g.fw
-            for k in range(len(moves)):
-                pixel, place, count = moves[k]
-                v = load(x, source + pixel)
-                if g.sw == 2:
-                    v = evens(v, load(x, source + pixel + n))
-                if fused.normed:
-                    v = fma(sub(v, mean), scale, shift)
-                    if fused.gate:
-                        v = gated(v, v)
-                store_head(frame, target + place, v, count)
+            source = ((first + i) * g.in_channels + c) * g.h * g.w
+            at = target + i * g.step
+            copy_in(x, source, norm, c, fused.normed, fused.gate, g.sw, moves, frame, at)
+        for i in range(m, g.group):
+            clear(moves, frame, target + i * g.step)
 
 
 @inline
-def _fill_dy_frame(dy, y, first, m, after, fused, span, moves, frame, sums, g):
+def _fill_dy_frame(dy, y, first, m, after, fused, moves, frame, sums, g):
     """The gradient behind the convolution itself into its frame; sums: its sums over positions."""
     n = lanes(frame)
     for o in range(g.out_channels):
@@ -342,7 +309,7 @@ def _fill_dy_frame(dy, y, first, m, after, fused, span, moves, frame, sums, g):
         s = load(sums, o * n)
         for i in range(m):
             source = ((first + i) * g.out_channels + o) * g.oh * g.ow
-            target = channel + i * g.fh * g.fw
+            target = channel + i * g.step
             for k in range(len(moves)):
                 pixel, place, count = moves[k]
                 v = load(dy, source + pixel)
@@ -354,7 +321,8 @@ def _fill_dy_frame(dy, y, first, m, after, fused, span, moves, frame, sums, g):
                 s = add(s, head(v, count))
                 store_head(frame, target + place, v, count)
         store(sums, o * n, s)
-        store(frame, channel + span, splat(frame.dtype.type(0)))
+        for i in range(m, g.group):
+            clear(moves, frame, channel + i * g.step)
 
 
 @inline
@@ -362,7 +330,7 @@ def _take_y(out, first, m, relu, moves, y, g):
     """The pixels of y, without the places between the rows."""
     for o in range(g.out_channels):
         for i in range(m):
-            source = o * g.stride + i * g.fh * g.fw
+            source = o * g.stride + i * g.step
             target = ((first + i) * g.out_channels + o) * g.oh * g.ow
             for k in range(len(moves)):
                 pixel, place, count = moves[k]
@@ -378,7 +346,7 @@ def _take_dx(out, first, m, moves, phase, dx, g):
     before = phase * g.plane + g.ph // g.sh * g.fw + g.pw // g.sw
     for c in range(g.in_channels):
         for i in range(m):
-            source = c * g.dx_stride + i * g.fh * g.fw - before
+            source = c * g.dx_stride + i * g.step - before
             target = ((first + i) * g.in_channels + c) * g.h * g.w
             for k in range(len(moves)):
                 pixel, place, count = moves[k]
@@ -390,13 +358,13 @@ def _take_dx(out, first, m, moves, phase, dx, g):
 
 
 @inline
-def _product(weight, offsets, bias, frame, out, rows, span, stride):
+def _product(weight, offsets, bias, frame, out, rows, stride):
     """out[r, p] = bias[r] + Σ_k weight[r, k] · frame[offsets[k] + p], tile by tile.
 
-    weight: ROWS rows at a time, for each k side by side. out: flat, `stride` a row; p < span.
+    weight: ROWS rows at a time, for each k side by side. out: flat, `stride` a row, all of it.
     """
-    for r in range(0, rows, ROWS):
-        for p in range(0, span, VECTORS * lanes(frame)):
+    for p in range(0, stride, VECTORS * lanes(frame)):
+        for r in range(0, rows, ROWS):
             t = spread(bias, r)
             i = r * offsets.size
             for k in range(offsets.size):
@@ -406,7 +374,7 @@ def _product(weight, offsets, bias, frame, out, rows, span, stride):
 
 
 @inline
-def _weight_gradient(dframe, frame, offsets, span, sums, g):
+def _weight_gradient(dframe, frame, offsets, sums, g):
     """sums[o, k] += dy[o, p] · frame[offsets[k] + p] over all p, ROWS channels × 3 taps at a time.
 
     Where dy's frame holds no pixel it holds 0, so these positions add nothing. sums: flat, a
@@ -419,7 +387,7 @@ def _weight_gradient(dframe, frame, offsets, span, sums, g):
         for k in range(0, g.taps, VECTORS):
             t = load_tile(sums, o * row + k * n, row)
             k0, k1, k2 = offsets[k], offsets[k + 1], offsets[k + 2]
-            for p in range(0, span, n):
+            for p in range(0, g.span, n):
                 at = (k0 + p, k1 + p, k2 + p)
                 t = add_products(t, dframe, start + p, g.dy_stride, frame, at)
             store_tile(sums, o * row + k * n, row, t)

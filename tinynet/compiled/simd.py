@@ -12,6 +12,7 @@ must say which vectors it keeps. On vectors:
     add(u, v), sub(u, v), mul(u, v)
     fma(u, v, w)             u·v + w, with one rounding
     gated(v, g)              v, but 0 in the lanes where g ≤ 0: ReLU, and its backward pass
+    pick_greater(u, v, a, b) a in the lanes where u > v, or where u is NaN and v is not; else b
     head(v, m)               v, but 0 from lane m on
     evens(u, v), odds(u, v)  lanes 0, 2, 4, … and 1, 3, 5, … of u and then v: every other pixel
     total(v)                 the sum of the lanes, halves first: the same order on every CPU
@@ -45,6 +46,10 @@ VECTOR_BYTES = 64 if "+avx512f" in (config.CPU_FEATURES or get_host_cpu_features
 # enough to hide the 4 cycles that an fma takes. Larger tiles, where there are 32 registers, were
 # no faster and fit fewer numbers of channels.
 ROWS, VECTORS = 4, 3
+
+
+def vector_lanes(dtype):
+    return VECTOR_BYTES // np.dtype(dtype).itemsize
 
 
 class Vector(types.Type):
@@ -228,6 +233,17 @@ def gated(typingctx, v, g):
 
 
 @intrinsic
+def pick_greater(typingctx, u, v, a, b):
+    def codegen(context, builder, signature, args):
+        x, y, a_value, b_value = args
+        number = builder.fcmp_ordered("ord", y, y)
+        greater = builder.and_(builder.fcmp_unordered(">", x, y), number)
+        return builder.select(greater, a_value, b_value)
+
+    return a(u, v, a, b), codegen
+
+
+@intrinsic
 def head(typingctx, v, m):
     def codegen(context, builder, signature, args):
         zero = ir.Constant(v.ir_type, None)
@@ -382,6 +398,9 @@ if config.DISABLE_JIT:
 
     def gated(v, g):
         return np.where(g <= 0, v.dtype.type(0), v)
+
+    def pick_greater(u, v, a, b):
+        return np.where((u > v) | (u != u) & (v == v), a, b)
 
     def head(v, m):
         return np.where(np.arange(v.size) < m, v, v.dtype.type(0))

@@ -22,9 +22,10 @@ from ..layers import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, ReLU
 from .batchnorm import batch_statistics, batchnorm_dx, batchnorm_sums, normalise
 from .conv import Fused, conv_backward, conv_forward
 from .conv import plan as conv_plan
+from .frame import moves_in
 from .pool import avgpool_backward, avgpool_forward, maxpool_backward, maxpool_forward
 from .relu import relu_backward, relu_forward
-from .simd import ROWS
+from .simd import ROWS, vector_lanes
 from .threads import chunk_count, chunk_size, run
 
 ROOM = 64  # elements behind a Block, and between what two threads write (in one cache line they
@@ -102,12 +103,13 @@ class ConvStage(Stage):
     def __init__(self, threads, conv, relu=None):
         super().__init__(threads, conv)
         self.relu = relu is not None
-        self.plan_of = None
+        self.plans = {}
 
     def forward(self, x):  # x: (n, c, h, w)
         dtype, conv = x.flat.dtype, self.layer
-        self.prepare(x.shape[1:], dtype)
-        g, p, n = self.plan.geometry, self.plan, x.shape[0]
+        n, shape = x.shape[0], x.shape[1:]
+        self.plan, self.space = p, space = self.prepared(shape, chunk_size(n), dtype)
+        g = p.geometry
         bias = np.zeros(g.out_channels, dtype)
         if conv.bias is not None:
             bias[:] = fitting(conv.bias, (g.out_channels,), conv)
@@ -120,7 +122,7 @@ class ConvStage(Stage):
         means, squares = self.behind.statistics(n) if tracked else np.zeros((2, 1, 1))
         self.run(
             conv_forward, n, x.flat, self.factors, self.weight, bias, p.order, p.offsets,
-            p.x_moves, p.y_moves, g, self.fused, self.space, y.flat, means, squares,
+            p.x_moves, p.y_moves, g, self.fused, space, y.flat, means, squares,
         )  # fmt: skip
         self.x, self.y = x, y
         return y
@@ -145,17 +147,18 @@ class ConvStage(Stage):
             bias.grad = dbias.sum(axis=0).astype(bias.data.dtype, copy=False)
         return dx
 
-    def prepare(self, shape, dtype):
-        """The plan for images (c, h, w), and zeroed scratch for each thread."""
-        if self.plan_of != (shape, dtype):
+    def prepared(self, shape, most, dtype):
+        """(plan, zeroed scratch for each thread) for images (c, h, w), `most` of them at a time."""
+        if (shape, most, dtype) not in self.plans:
             conv = self.layer
-            self.plan = conv_plan(
-                shape, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, dtype
+            plan = conv_plan(
+                shape, most, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, dtype
             )
-            g = self.plan.geometry
+            g = plan.geometry
             size = g.frame_size + g.dy_frame_size + g.out_size + g.weight_size + g.sums_size
-            self.space = np.zeros((self.threads, size + ROOM), dtype)
-            self.plan_of = shape, dtype
+            space = np.zeros((self.threads, size + ROOM), dtype)
+            self.plans[shape, most, dtype] = plan, space
+        return self.plans[shape, most, dtype]
 
 
 class BatchNormStage(Stage):
@@ -254,24 +257,46 @@ class ReLUStage(Stage):
         return dx
 
 
-class MaxPoolStage(Stage):
-    """MaxPool2d."""
+class PoolStage(Stage):
+    """What both kinds of pooling need."""
 
-    places_of = None
+    window_of = None
+
+    def prepare(self, shape, dtype):
+        """Tables and scratch for images (c, h, w)."""
+        if self.window_of == (shape, dtype):
+            return
+        pool, (_, h, w) = self.layer, shape
+        oh, ow = pool.output_shape((1, *shape))[2:]
+        (kh, kw), (sh, sw), (ph, pw) = pool.kernel_size, pool.stride, pool.padding
+        fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)  # of a phase of the frame
+        self.moves, _ = moves_in(h, w, (sh, sw), (ph, pw), fw, fh * fw, vector_lanes(dtype))
+        self.space = np.empty((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
+        i, j = np.arange(kh)[:, None], np.arange(kw)
+        entries = (i % sh * sw + j % sw) * fh * fw + i // sh * fw + j // sw
+        self.entries = tuple(map(int, entries.ravel()))
+        self.forward_window, self.window = (oh, ow, sw, fw), (oh, ow, kh, kw, sh, sw, ph, pw)
+        self.steps = (i * w + j).ravel()  # from the first entry of a window to each
+        # of each window: its first row and column, and how many of them are padding
+        i, j = np.arange(oh)[:, None] * sh - ph, np.arange(ow) * sw - pw
+        self.base = (i * w + j).ravel()
+        self.begin = new_block((oh, ow), dtype)
+        self.begin.array[...] = np.maximum(-i, 0) * kw + np.maximum(-j, 0)
+        self.window_of = shape, dtype
+
+
+class MaxPoolStage(PoolStage):
+    """MaxPool2d."""
 
     def forward(self, x):  # x: (n, c, h, w)
         (n, c, h, w), dtype = x.shape, x.flat.dtype
-        y_shape, window = pool_window(self.layer, x)
-        if self.places_of != x.shape[1:]:
-            self.base, self.begin = places(window, w)
-            self.places_of = x.shape[1:]
-        y = self.scratch("y", y_shape, dtype)
-        self.winner = self.scratch("winner", y_shape, np.int32)
+        self.prepare(x.shape[1:], dtype)
+        y_shape = n, c, *self.window[:2]
+        y, self.winner = self.scratch("y", y_shape, dtype), self.scratch("winner", y_shape, dtype)
         self.x, self.factors = x, self.norm(dtype)
-        space = self.scratch("space", (self.threads, self.base.size + h * w + 3 * ROOM), dtype)
         self.run(
-            maxpool_forward, n, x.flat, *self.factors, c, h, w, window, self.base, self.begin,
-            space.array, y.flat, self.winner.flat,
+            maxpool_forward, n, x.flat, *self.factors, c, h * w, self.forward_window, self.moves,
+            self.entries, self.begin.flat, self.space, y.flat, self.winner.flat,
         )  # fmt: skip
         return y
 
@@ -280,22 +305,25 @@ class MaxPoolStage(Stage):
             (n, c, h, w), dtype = self.x.shape, dy.flat.dtype
             space = self.scratch("sums", (self.threads, 2 * c * ROOM), dtype)
             self.run(
-                maxpool_backward, n, dy.flat, self.winner.flat, self.x.flat, *self.factors,
-                c, h * w, self.base.size, space.array, dx.flat, *self.sums(n),
+                maxpool_backward, n, dy.flat, self.winner.flat, self.base, self.steps, self.x.flat,
+                *self.factors, c, h * w, space.array, dx.flat, *self.sums(n),
             )  # fmt: skip
         return dx
 
 
-class AvgPoolStage(Stage):
+class AvgPoolStage(PoolStage):
     """AvgPool2d."""
 
     def forward(self, x):  # x: (n, c, h, w)
         (n, c, h, w), dtype = x.shape, x.flat.dtype
-        y_shape, self.window = pool_window(self.layer, x)
+        self.prepare(x.shape[1:], dtype)
         self.size, self.factor = (c, h, w), dtype.type(1 / np.prod(self.layer.kernel_size))
-        y = self.scratch("y", y_shape, dtype)
-        space = self.scratch("space", (self.threads, y_shape[2] * y_shape[3] + ROOM), dtype)
-        self.run(avgpool_forward, n, x.flat, c, h, w, self.window, self.factor, space.array, y.flat)
+        y = self.scratch("y", (n, c, *self.window[:2]), dtype)
+        norm = self.norm(dtype)[0]
+        self.run(
+            avgpool_forward, n, x.flat, norm, c, h * w, self.forward_window, self.moves,
+            self.entries, self.space, y.flat,
+        )  # fmt: skip
         return y
 
     def backward(self, dy, dx):
@@ -305,23 +333,6 @@ class AvgPoolStage(Stage):
                 dx.flat,
             )  # fmt: skip
         return dx
-
-
-def pool_window(pool, x):
-    """(shape of y, the window as the kernels take it)."""
-    shape = pool.output_shape(x.shape)
-    return shape, (*shape[2:], *pool.kernel_size, *pool.stride, *pool.padding)
-
-
-def places(window, w):
-    """Flat places in an image of width w, for each window: (of its first entry, its first pixel).
-
-    Both (oh·ow,) int32; the first entry may lie in the padding, the first pixel does not.
-    """
-    oh, ow, _, _, sh, sw, ph, pw = window
-    i, j = np.arange(oh)[:, None] * sh, np.arange(ow) * sw
-    base, begin = i * w + j, np.maximum(i - ph, 0) * w + np.maximum(j - pw, 0)
-    return base.astype(np.int32).ravel(), begin.astype(np.int32).ravel()
 
 
 class PlainStage(Stage):
