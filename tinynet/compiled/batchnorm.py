@@ -26,6 +26,24 @@ def batch_statistics(x, channels, size, space, means, squares, team, thread):
 
 
 @kernel
+def whole_batch(means, squares, n, size, chunk, mean, var):
+    """mean, var: (channels,), the mean and biased variance of the batch, from those of its chunks.
+
+    A chunk, of `chunk` images of `size` values a channel, has Σ(x − its mean)² = squares. About
+    the mean of all, that is squares + count·(its mean − mean)² (Chan, Golub, LeVeque, 1983).
+    """
+    for c in range(mean.size):
+        s = 0.0
+        for k in range(len(means)):
+            s += means[k, c] * (min(n - k * chunk, chunk) * size)
+        mean[c] = s / (n * size)
+        q = 0.0
+        for k in range(len(means)):
+            q += squares[k, c] + (min(n - k * chunk, chunk) * size) * (means[k, c] - mean[c]) ** 2
+        var[c] = q / (n * size)
+
+
+@kernel
 def normalise(x, norm, channels, size, y, team, thread):
     """y = (x − mean)·scale + shift; norm: (3, channels), these three. x, y: flat, with room."""
     share(team, thread)
@@ -134,8 +152,8 @@ def add_gradients(dy, x, start, channels, size, mean, sums):
             u = head(load(dy, i + k), size - k)
             v = head(load(dy, i + k + n), size - k - n)
             s, s2 = add(s, u), add(s2, v)
-            q = fma(u, sub(load(x, i + k), center), q)
-            q2 = fma(v, sub(load(x, i + k + n), center), q2)
+            q = fma(u, head(sub(load(x, i + k), center), size - k), q)
+            q2 = fma(v, head(sub(load(x, i + k + n), center), size - k - n), q2)
         store(sums, j, add(s, s2))
         store(sums, j + n, add(q, q2))
 

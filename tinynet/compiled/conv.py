@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..sizes import output_size
-from .batchnorm import add_deviations, add_gradients, finish_deviations, gate_gradient
+from .batchnorm import finish_deviations
 from .frame import clear, copy_in, moves_in, pixels
 from .jit import inline, kernel
 from .simd import (
@@ -17,6 +17,7 @@ from .simd import (
     add,
     add_outer,
     add_products,
+    evens,
     fma,
     gated,
     head,
@@ -197,11 +198,9 @@ def conv_forward(
             m = min(g.group, last - n)  # images in this frame
             _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
             _product(tiled, offsets[: g.depth], biases, frame, out, g.out_channels, g.stride)
-            _take_y(out, n, m, fused.relu, y_moves, y, g)
-            if fused.tracked:
-                for i in range(m):
-                    start = (n + i) * g.out_channels * size
-                    add_deviations(y, start, g.out_channels, size, n + i == first, sums)
+            if fused.tracked and n == first:
+                _set_pivots(out, fused.relu, sums, g)
+            _take_y(out, n, m, fused, y_moves, y, sums, g)
         if fused.tracked:
             finish_deviations(sums, (last - first) * size, means[part], squares[part])
         part, first, last = take(team, thread)
@@ -231,7 +230,6 @@ def conv_backward(
     rows = dweight.shape[1]
     bias_sums = sums[rows * g.taps * n_lanes :]
     input_sums = bias_sums[rows * n_lanes :]
-    size = g.h * g.w
     part, first, last = take(team, thread)
     while first < last:
         sums[:] = 0
@@ -248,13 +246,7 @@ def conv_backward(
                 k = dx_offsets[k0:k1]
                 _product(w, k, zeros, dframe, out, g.in_channels, g.dx_stride)
                 moves = x_moves[x_starts[phase] : x_starts[phase + 1]]
-                _take_dx(out, n, m, moves, phase, dx, g)
-            if fused.normed:
-                for i in range(m):
-                    start = (n + i) * g.in_channels * size
-                    if fused.gate:
-                        gate_gradient(dx, x, start, g.in_channels, size, norm)
-                    add_gradients(dx, x, start, g.in_channels, size, norm[0], input_sums)
+                _take_dx(out, x, norm, n, m, fused, moves, phase, dx, input_sums, g)
         for o in range(rows):
             for k in range(g.taps):
                 dweight[part, o, k] = total(load(sums, (o * g.taps + k) * n_lanes))
@@ -326,35 +318,78 @@ def _fill_dy_frame(dy, y, first, m, after, fused, moves, frame, sums, g):
 
 
 @inline
-def _take_y(out, first, m, relu, moves, y, g):
-    """The pixels of y, without the places between the rows."""
+def _set_pivots(out, relu, sums, g):
+    """Begin with the statistics of a chunk: sums of 0, about the first pixel of each channel."""
+    n, zero = lanes(out), out.dtype.type(0)
+    sums[: 2 * g.out_channels * n] = zero
     for o in range(g.out_channels):
+        pixel = out[o * g.stride]
+        sums[2 * g.out_channels * n + o] = zero if relu and pixel <= zero else pixel
+
+
+@inline
+def _take_y(out, first, m, fused, moves, y, sums, g):
+    """The pixels of y, without the places between the rows.
+
+    If fused.tracked, sums get Σ(y − pivot) and Σ(y − pivot)² of each channel, lane by lane.
+    """
+    n = lanes(out)
+    for o in range(g.out_channels):
+        pivot = splat(sums[2 * g.out_channels * n + o])
+        s, q = load(sums, 2 * o * n), load(sums, (2 * o + 1) * n)
         for i in range(m):
             source = o * g.stride + i * g.step
             target = ((first + i) * g.out_channels + o) * g.oh * g.ow
             for k in range(len(moves)):
                 pixel, place, count = moves[k]
                 v = load(out, source + place)
-                if relu:
+                if fused.relu:
                     v = gated(v, v)
                 store_head(y, target + pixel, v, count)
+                if fused.tracked:
+                    v = head(sub(v, pivot), count)
+                    s, q = add(s, v), fma(v, v, q)
+        if fused.tracked:
+            store(sums, 2 * o * n, s)
+            store(sums, (2 * o + 1) * n, q)
 
 
 @inline
-def _take_dx(out, first, m, moves, phase, dx, g):
-    """The pixels of dx in one phase."""
+def _take_dx(out, x, norm, first, m, fused, moves, phase, dx, sums, g):
+    """The pixels of dx in one phase.
+
+    If fused.normed, it is the gradient behind the BatchNorm of x, or before a ReLU behind that,
+    and sums get Σdx and Σdx·(x − mean) of each channel, lane by lane.
+    """
+    n = lanes(out)
     before = phase * g.plane + g.ph // g.sh * g.fw + g.pw // g.sw
     for c in range(g.in_channels):
+        j = c if fused.normed else 0
+        mean, scale, shift = splat(norm[0, j]), splat(norm[1, j]), splat(norm[2, j])
+        s, q = load(sums, 2 * c * n), load(sums, (2 * c + 1) * n)
         for i in range(m):
             source = c * g.dx_stride + i * g.step - before
             target = ((first + i) * g.in_channels + c) * g.h * g.w
             for k in range(len(moves)):
                 pixel, place, count = moves[k]
+                v = load(out, source + place)
+                if fused.normed:
+                    u = load(x, target + pixel)
+                    if g.sw == 2:
+                        u = evens(u, load(x, target + pixel + n))
+                    u = sub(u, mean)
+                    if fused.gate:
+                        v = gated(v, fma(u, scale, shift))
+                    u, v = head(u, count), head(v, count)
+                    s, q = add(s, v), fma(u, v, q)
                 if g.sw == 1:
-                    store_head(dx, target + pixel, load(out, source + place), count)
+                    store_head(dx, target + pixel, v, count)
                 else:
-                    for q in range(count):
-                        dx[target + pixel + q * g.sw] = out[source + place + q]
+                    store_head(out, source + place, v, count)
+                    for b in range(count):
+                        dx[target + pixel + b * g.sw] = out[source + place + b]
+        store(sums, 2 * c * n, s)
+        store(sums, (2 * c + 1) * n, q)
 
 
 @inline

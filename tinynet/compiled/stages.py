@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..layers import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, ReLU
-from .batchnorm import batch_statistics, batchnorm_dx, batchnorm_sums, normalise
+from .batchnorm import batch_statistics, batchnorm_dx, batchnorm_sums, normalise, whole_batch
 from .conv import Fused, conv_backward, conv_forward
 from .conv import plan as conv_plan
 from .frame import moves_in
@@ -192,7 +192,8 @@ class BatchNormStage(Stage):
             if not self.collected:
                 space = self.space(3 * c, dtype)
                 self.run(batch_statistics, n, x.flat, c, h * w, space, *self.statistics(n))
-            mean, var = whole_batch(*self.means_squares, n, h * w)
+            mean, var = np.empty((2, c))
+            whole_batch(*self.means_squares, n, h * w, chunk_size(n), mean, var)
             norm.track(mean, var, m=n * h * w)
         else:
             mean, var = norm.running_mean.astype(float), norm.running_var.astype(float)
@@ -232,14 +233,6 @@ class BatchNormStage(Stage):
 
     def space(self, vectors, dtype):
         return self.scratch("space", (self.threads, vectors * ROOM), dtype).array
-
-
-def whole_batch(means, squares, n, size):
-    """(mean, biased variance) of a batch, from those of its chunks: (chunks, c) → (c,)."""
-    starts = np.arange(len(means)) * chunk_size(n)
-    counts = (np.minimum(n - starts, chunk_size(n)) * size)[:, None]  # values in each chunk
-    mean = (means * counts).sum(axis=0) / (n * size)
-    return mean, (squares + counts * (means - mean) ** 2).sum(axis=0) / (n * size)
 
 
 class ReLUStage(Stage):
@@ -317,7 +310,7 @@ class AvgPoolStage(PoolStage):
     def forward(self, x):  # x: (n, c, h, w)
         (n, c, h, w), dtype = x.shape, x.flat.dtype
         self.prepare(x.shape[1:], dtype)
-        self.size, self.factor = (c, h, w), dtype.type(1 / np.prod(self.layer.kernel_size))
+        self.size, self.factor = (c, h, w), dtype.type(1 / len(self.entries))
         y = self.scratch("y", (n, c, *self.window[:2]), dtype)
         norm = self.norm(dtype)[0]
         self.run(
