@@ -35,13 +35,14 @@ class Compiled(Sequential):
 
     def forward(self, x):
         from .jit import announced
-        from .stages import PlainStage, Scratch, stages_for
+        from .stages import Memory, PlainStage, Scratch, stages_for
 
         self.check(x)
         self._saved = None  # from here on, what an earlier forward kept is being overwritten
         if self.stages is None:
-            self.stages = stages_for(self.layers, self.threads)
-            self.scratch = Scratch()
+            memory = Memory()
+            self.stages = stages_for(self.layers, self.threads, memory)
+            self.scratch = Scratch(memory)
         # a copy: in C order, and the caller may change x before backward
         y = self.scratch("x", x.shape, x.dtype)
         y.array[...] = x

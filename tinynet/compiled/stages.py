@@ -50,10 +50,36 @@ def new_block(shape, dtype):
     return Block(flat, shape)
 
 
+SLAB = 1 << 25  # bytes
+LINE = 64  # bytes of a cache line
+
+
+class Memory:
+    """Zeroed arrays, cut from large ones.
+
+    Of arrays this large NumPy asks Linux to map them in pages of 2 MB. A step passes over some 25
+    MB, and a core cannot remember where 6,000 pages of 4 KB are: that was 4 % of its time.
+    """
+
+    def __init__(self):
+        self.slab, self.used = np.zeros(0, np.uint8), 0
+
+    def __call__(self, shape, dtype):
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        self.used += -(self.slab.ctypes.data + self.used) % LINE
+        if self.used + size > self.slab.size:
+            self.slab = np.zeros(max(SLAB, size + LINE), np.uint8)
+            self.used = -self.slab.ctypes.data % LINE
+        array = self.slab[self.used : self.used + size].view(dtype).reshape(shape)
+        self.used += size
+        return array
+
+
 class Scratch:
     """Blocks by name, allocated once and used again: also for the smaller last batch."""
 
-    def __init__(self):
+    def __init__(self, memory):
+        self.memory = memory
         self.arrays = {}
         self.blocks = {}
 
@@ -65,7 +91,7 @@ class Scratch:
         size = int(np.prod(shape)) + ROOM
         array = self.arrays.get(name)
         if array is None or array.dtype != dtype or array.size < size:
-            array = self.arrays[name] = np.zeros(size, dtype)
+            array = self.arrays[name] = self.memory(size, dtype)
         block = self.blocks[name] = Block(array[:size], shape)
         return block
 
@@ -77,9 +103,9 @@ class Stage:
 
     before = behind = None
 
-    def __init__(self, threads, layer):
-        self.layer, self.threads = layer, threads
-        self.scratch = Scratch()
+    def __init__(self, threads, memory, layer):
+        self.threads, self.memory, self.layer = threads, memory, layer
+        self.scratch = Scratch(memory)
 
     def run(self, kernel, n, *args):
         run(kernel, n, self.threads, *args)
@@ -100,8 +126,8 @@ class Stage:
 class ConvStage(Stage):
     """Conv2d, or Conv2d and ReLU."""
 
-    def __init__(self, threads, conv, relu=None):
-        super().__init__(threads, conv)
+    def __init__(self, threads, memory, conv, relu=None):
+        super().__init__(threads, memory, conv)
         self.relu = relu is not None
         self.plans = {}
 
@@ -131,7 +157,8 @@ class ConvStage(Stage):
         p, dtype, n = self.plan, dy.flat.dtype, dy.shape[0]
         g, chunks = p.geometry, chunk_count(n)
         after = np.zeros((4, 1), dtype) if self.behind is None else self.behind.backward_factors
-        dweight = np.empty((chunks, -(-g.out_channels // ROWS) * ROWS, g.taps), dtype)
+        rows = -(-g.out_channels // ROWS) * ROWS
+        dweight = self.scratch("dweight", (chunks, rows, g.taps), dtype).array
         dbias = np.empty((chunks, g.out_channels), dtype)
         dx_sums, dxx_sums = self.sums(n)
         self.run(
@@ -156,7 +183,7 @@ class ConvStage(Stage):
             )
             g = plan.geometry
             size = g.frame_size + g.dy_frame_size + g.out_size + g.weight_size + g.sums_size
-            space = np.zeros((self.threads, size + ROOM), dtype)
+            space = self.memory((self.threads, size + ROOM), dtype)
             self.plans[shape, most, dtype] = plan, space
         return self.plans[shape, most, dtype]
 
@@ -170,8 +197,8 @@ class BatchNormStage(Stage):
 
     collected = applied = False
 
-    def __init__(self, threads, norm, relu=None):
-        super().__init__(threads, norm)
+    def __init__(self, threads, memory, norm, relu=None):
+        super().__init__(threads, memory, norm)
         self.relu = relu is not None
 
     def statistics(self, n):
@@ -264,7 +291,7 @@ class PoolStage(Stage):
         (kh, kw), (sh, sw), (ph, pw) = pool.kernel_size, pool.stride, pool.padding
         fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)  # of a phase of the frame
         self.moves, _ = moves_in(h, w, (sh, sw), (ph, pw), fw, fh * fw, vector_lanes(dtype))
-        self.space = np.empty((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
+        self.space = self.memory((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
         i, j = np.arange(kh)[:, None], np.arange(kw)
         entries = (i % sh * sw + j % sw) * fh * fw + i // sh * fw + j // sw
         self.entries = tuple(map(int, entries.ravel()))
@@ -359,7 +386,7 @@ PATTERNS = [  # the longest first
 ]
 
 
-def stages_for(layers, threads):
+def stages_for(layers, threads, memory):
     """[stage] that together stand for the layers, in order."""
     stages = []
     while layers:
@@ -367,7 +394,7 @@ def stages_for(layers, threads):
         for pattern, stage in [*PATTERNS, ((types[0],), PlainStage)]:
             if tuple(types[: len(pattern)]) == pattern:
                 count = min(len(pattern), 2)
-                stages.append(stage(threads, *layers[:count]))
+                stages.append(stage(threads, memory, *layers[:count]))
                 layers = layers[count:]
                 break
     for stage, following in zip(stages, stages[1:], strict=False):
