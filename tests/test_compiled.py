@@ -1,10 +1,12 @@
 """Compiled networks against plain ones: every layer, every configuration, the whole network."""
 
+import ast
 import os
 import re
 import subprocess
 import sys
 import threading
+import tracemalloc
 
 import numba
 import numpy as np
@@ -250,6 +252,86 @@ class Doubled(tn.Layer):
     def backward(self, dy):
         self.saved(dy)
         return 2 * dy
+
+
+def some_norm(channels):
+    """A BatchNorm2d that is not as it begins."""
+    norm = tn.BatchNorm2d(channels)
+    norm.weight.data[:] = normal(channels, seed=5)  # some are negative
+    norm.bias.data[:] = normal(channels, seed=6)
+    norm.running_mean[:] = normal(channels, seed=7)
+    return norm
+
+
+def some_conv(i, o, *arguments, **named):
+    return tn.Conv2d(i, o, *arguments, rng=3, **named)
+
+
+NEIGHBOURS = {  # what is done in one kernel, and what looks like it but may not be
+    "conv norm conv": lambda: [some_conv(2, 3, 3), some_norm(3), some_conv(3, 2, 3, padding=1)],
+    "conv relu norm conv": lambda: [
+        *(some_conv(2, 33, 3, padding=1), tn.ReLU(), some_norm(33)),
+        *(some_conv(33, 5, 3, stride=2, padding=1), tn.ReLU(), some_norm(5), some_conv(5, 2, 1)),
+    ],
+    "conv norm relu conv": lambda: [
+        *(some_conv(2, 3, 5, padding=2), some_norm(3), tn.ReLU()),
+        *(some_conv(3, 4, 3, stride=3, padding=1), some_norm(4), tn.ReLU(), some_conv(4, 2, 1)),
+    ],
+    "conv norm pool": lambda: [some_conv(2, 3, 3), some_norm(3), tn.MaxPool2d(3, 2, padding=1)],
+    "conv norm relu pool": lambda: [some_conv(2, 3, 1), some_norm(3), tn.ReLU(), tn.MaxPool2d(2)],
+    "norm average": lambda: [some_norm(2), tn.AvgPool2d(2), some_norm(2)],
+    "norm relu": lambda: [some_norm(2), tn.ReLU()],
+    "norm relu norm": lambda: [some_norm(2), tn.ReLU(), some_norm(2), tn.ReLU(), tn.Flatten()],
+    "norm norm conv": lambda: [some_norm(2), some_norm(2), some_conv(2, 3, 3)],
+    "conv relu relu norm": lambda: [some_conv(2, 3, 3), tn.ReLU(), tn.ReLU(), some_norm(3)],
+    "norm first, wide padding": lambda: [some_norm(2), some_conv(2, 3, 2, padding=3)],
+}
+
+
+@pytest.mark.parametrize("training", [True, False], ids=["training", "evaluation"])
+@pytest.mark.parametrize("layers", NEIGHBOURS.values(), ids=NEIGHBOURS)
+def test_neighbours_that_share_a_kernel(layers, training):
+    plain, same = (tn.Sequential(*layers()).train(training) for _ in range(2))
+    compiled = tn.compile(same)
+    for seed, n in enumerate([3, 1] if INTERPRETED else [19, 40, 3, 1]):  # groups, and parts of one
+        assert_same(plain, compiled, normal((n, 2, 9, 8), seed=seed))
+    if training:
+        tn.gradcheck(compiled, normal((2, 2, 9, 8)), max_exact=20)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
+def test_statistics_of_activations_far_from_zero():
+    """Its first row and column see padding: they are far from the mean, and their sums must not
+    take digits from all the others."""
+    x = normal((20, 1, 20, 20), np.float32) + np.float32(1000)
+    layers = [some_conv(1, 2, 3, padding=1), tn.BatchNorm2d(2)]
+    for network, dtype in [
+        (tn.Sequential(*layers), np.float64),
+        (tn.compile(tn.Sequential(layers[0], tn.BatchNorm2d(2))), np.float32),
+    ]:
+        network(x.astype(dtype))
+        *_, norm = network.in_a_row()
+        if dtype == np.float64:
+            exact = norm.running_mean.copy(), norm.running_var.copy()
+    np.testing.assert_allclose(norm.running_mean, exact[0], rtol=1e-5)
+    np.testing.assert_allclose(norm.running_var, exact[1], rtol=1e-4)
+
+
+@pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
+def test_nan_and_infinity_of_one_batch_do_not_reach_the_next():
+    network, fresh = (tn.compile(tn.models.mnist_lite(0)) for _ in range(2))
+    for bad in (np.nan, np.inf):
+        x = np.full((40, 1, 28, 28), bad, np.float32)
+        with np.errstate(all="ignore"):
+            y = network(x)
+            network.backward(np.full_like(y, bad))
+    network.load_state_dict(fresh.state_dict())
+    for n in (33, 5):
+        x, dy = normal((n, 1, 28, 28), np.float32), normal((n, 10), np.float32)
+        np.testing.assert_array_equal(network(x), fresh(x))
+        np.testing.assert_array_equal(network.backward(dy), fresh.backward(dy))
+        for p, q in zip(network.parameters(), fresh.parameters(), strict=True):
+            np.testing.assert_array_equal(p.grad, q.grad)
 
 
 @each_layout
@@ -525,10 +607,71 @@ def test_runs_where_no_cache_can_be_written(monkeypatch):
 
 PROGRAM = """
 import numpy as np, tinynet as tn
-network = tn.compile(tn.Sequential(tn.Conv2d(1, 3, 3, rng=0), tn.ReLU(), tn.MaxPool2d(2)))
-y = network(np.random.default_rng(0).standard_normal((4, 1, 9, 9), dtype=np.float32))
-print(y.tobytes().hex())
+first, second = tn.Conv2d(1, 3, 3, padding=1, rng=0), tn.Conv2d(3, 2, 3, rng=1)
+layers = [first, tn.ReLU(), tn.BatchNorm2d(3), second, tn.BatchNorm2d(2), tn.MaxPool2d(2)]
+network = tn.compile(tn.Sequential(*layers))
+y = network(np.random.default_rng(0).standard_normal((40, 1, 9, 9), dtype=np.float32))
+dx = network.backward(y)
+print([a.tobytes().hex() for a in (y, dx, *(p.grad for p in network.parameters()))])
 """
+
+
+TRAINING = """
+import numpy as np, tinynet as tn
+from numba.core.dispatcher import Dispatcher
+from tinynet.compiled import batchnorm, conv, pool, relu, threads, warp
+
+rng = np.random.default_rng(0)
+x, y = rng.integers(0, 256, (40, 28, 28), np.uint8), rng.integers(0, 10, 40)
+network, augment = tn.compile(tn.models.mnist_lite(0)), tn.augment.RandomAffine()
+tn.fit(network, x, y, test=(x, y), epochs=2, batch_size=16, augment=augment, progress=False)
+print({
+    name: len(thing.signatures)
+    for module in (batchnorm, conv, pool, relu, threads, warp)
+    for name, thing in vars(module).items()
+    if isinstance(thing, Dispatcher) and thing.__module__ == module.__name__
+    and hasattr(thing.stats, "cache_path") and thing.stats.cache_path and thing.signatures
+})
+"""
+
+
+@pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
+def test_a_training_run_compiles_each_kernel_once():
+    """Each layout, dtype or type of number that differs would compile it anew, for seconds."""
+    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    signatures = ast.literal_eval(done.stdout)
+    assert {"conv_forward", "conv_backward", "maxpool_backward", "warp_images"} <= signatures.keys()
+    assert set(signatures.values()) == {1}, signatures
+
+
+@pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
+def test_a_step_allocates_nothing_large():
+    """Fresh arrays cost page faults, more than the arithmetic. One of this network's is 3 MB."""
+    model = tn.models.mnist_lite(0)
+    network, loss = tn.compile(model), tn.CrossEntropyLoss()
+    optimizer = tn.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True, weight_decay=5e-4)
+    x, labels = normal((128, 1, 28, 28), np.float32), np.arange(128) % 10
+
+    def step():
+        loss(network(x), labels)
+        network.backward(loss.backward(), need_dx=False)
+        optimizer.step()
+
+    for _ in range(3):
+        step()
+    tracemalloc.start()
+    try:
+        step()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(20):
+            step()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 100_000
+    assert after - before < 50_000  # Python's own free lists
 
 
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")

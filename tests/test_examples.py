@@ -1,6 +1,7 @@
 """The example programs, run as a user runs them."""
 
 import csv
+import importlib.util
 import os
 import re
 import subprocess
@@ -122,16 +123,47 @@ def test_help_names_every_option_and_default():
     assert "(default: 20)" in text and "(default: 0.1)" in text
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
-def test_benchmark_prints_its_table():
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / "benchmark.py", "--rounds=1", "--steps=1", "--batch-size=8"],
+def benchmark(*arguments):
+    return subprocess.run(
+        [sys.executable, EXAMPLES / "benchmark.py", "--rounds=1", "--seconds=0", *arguments],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+@pytest.mark.parametrize(
+    "arguments, rows",
+    [
+        ([], ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]),
+        (["--where"], ["Conv2d(1→8, k=3, p=1)", "MaxPool2d(k=2)", "whole step, with loss and SGD"]),
+        (["--no-avx512", "--threads=1"], ["tinynet, compiled", "tinynet, plain"]),
+    ],
+    ids=str,
+)
+def test_benchmark_prints_its_table(arguments, rows):
+    done = benchmark("--batch-size=8", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "| tinynet, compiled |" in done.stdout and "| tinynet, plain |" in done.stdout
+    for row in rows:
+        assert f"| {row} |" in done.stdout
+
+
+def test_benchmark_counts_what_the_summary_counts():
+    spec = importlib.util.spec_from_file_location("benchmark", EXAMPLES / "benchmark.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    layers, shape = module.network()
+    forward, training = module.flops(layers, shape)
+    summary = tn.summary(tn.models.mnist_lite(), shape)
+    assert forward == 2 * summary.multiply_adds
+    assert forward < training < 3 * forward
+    for numbers in module.NETWORKS.values():  # each can be built, and ends in ten logits
+        layers, (c, h, w) = module.network(**numbers)
+        options = module.argparse.Namespace(only=module.PLAIN, threads=None)
+        x = np.zeros((2, c, h, w), np.float32)
+        _, evaluation = module.tinynet_functions(options, layers, x, np.zeros(2, int))
+        assert evaluation().shape == (2, 10)
 
 
 @pytest.mark.slow

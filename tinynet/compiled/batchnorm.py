@@ -1,6 +1,19 @@
-"""Batch normalisation.
+"""Batch normalisation: what the kernels of other layers cannot do on their way, and how.
 
-TODO
+Forward needs the mean and variance of a batch before it can begin, so it takes two passes over x:
+`batch_statistics` and `normalise`. Backward takes two, for the same reason: `batchnorm_sums`, and
+
+    dx = scale·(dy − Σdy/m − (x − mean)·(Σdy·(x − mean)/m)/var)       `batchnorm_dx`
+
+Next to convolutions and max pools there is no pass at all: the first of each pair becomes part of
+the kernel that writes x, or dy; the second of the kernel that reads y, or dx (stages.py).
+
+Sums over a batch in float32 would lose digits, and E[x²] − E[x]² would lose all of them where the
+mean is large. So each chunk of images sums deviations from a pivot near its mean, lane by lane, and
+the chunks' results are put together in float64 by `whole_batch`.
+
+T. Chan, G. Golub, R. LeVeque. Algorithms for computing the sample variance: analysis and
+recommendations. The American Statistician 37(3), 1983.
 """
 
 from .jit import inline, kernel

@@ -1,6 +1,27 @@
 """Convolution, im2col tile by tile.
 
-TODO
+im2col makes a convolution one matrix product, y = W · cols: a row of cols for each entry k of the
+window (channel and tap), a column for each pixel of y. Written out, cols is kh·kw times as large as
+the image, and to write it takes as long as the product. But in a frame (frame.py) row k of cols is
+the frame itself, from offsets[k] on. So nothing is written out: with p for a position in the frame,
+
+    forward   y[o, p]  = bias[o] + Σ_k W[o, k] · frame[offsets[k] + p]           `_product`
+    backward  dW[o, k] = Σ_p dy[o, p] · frame[offsets[k] + p]                    `_weight_gradient`
+              dx[c, p] = Σ_(o, tap) W[o, c, tap] · dy's frame[p − tap's offset]  `_product`
+
+the third because pixel p took part, by that tap, in y at p − its offset. With a stride, only the
+taps of p's own phase did, so dx is made phase by phase.
+
+A row of the frame ends in padding, and `_product` makes sums for these positions, too: nobody takes
+them. In dy's frame they are 0, and add nothing. Small images stand side by side in one frame.
+
+Both products keep a tile of 4 × 3 vectors of sums in registers, as matrix products do. `_product`:
+4 channels × 3 vectors of positions, while all k pass by; each vector of the frame that is loaded is
+used 4 times, each weight 3 times. `_weight_gradient`: 4 channels × 3 taps, while all positions pass
+by. compiled/README.md says how near to the machine's limit that comes, and what else was tried.
+
+While they fill a frame and take the result out of it, the kernels do what stands around the
+convolution: see `Fused`, and stages.py.
 """
 
 from typing import NamedTuple
@@ -319,12 +340,18 @@ def _fill_dy_frame(dy, y, first, m, after, fused, moves, frame, sums, g):
 
 @inline
 def _set_pivots(out, relu, sums, g):
-    """Begin with the statistics of a chunk: sums of 0, about the first pixel of each channel."""
+    """Begin the statistics of a chunk: sums of 0, about the mean of the middle row of an image.
+
+    Any number that is not far from the mean will do, in units of the standard deviation: float32
+    loses the digits of its square (Chan, Golub, LeVeque, 1983).
+    """
     n, zero = lanes(out), out.dtype.type(0)
     sums[: 2 * g.out_channels * n] = zero
     for o in range(g.out_channels):
-        pixel = out[o * g.stride]
-        sums[2 * g.out_channels * n + o] = zero if relu and pixel <= zero else pixel
+        start, s = o * g.stride + g.oh // 2 * g.fw, zero
+        for pixel in out[start : start + g.ow]:
+            s += zero if relu and pixel <= zero else pixel
+        sums[2 * g.out_channels * n + o] = s / out.dtype.type(g.ow)
 
 
 @inline
