@@ -16,6 +16,8 @@ T. Chan, G. Golub, R. LeVeque. Algorithms for computing the sample variance: ana
 recommendations. The American Statistician 37(3), 1983.
 """
 
+import numpy as np
+
 from .jit import inline, kernel
 from .simd import add, fma, gated, head, lanes, load, splat, store, store_head, sub, total
 from .threads import share, take
@@ -54,6 +56,31 @@ def whole_batch(means, squares, n, size, chunk, mean, var):
         for k in range(len(means)):
             q += squares[k, c] + (min(n - k * chunk, chunk) * size) * (means[k, c] - mean[c]) ** 2
         var[c] = q / (n * size)
+
+
+@kernel
+def forward_factors(mean, var, weight, bias, eps, std, norm):
+    """What x is multiplied with and so on: norm: (3, channels), mean, weight/std and bias."""
+    for c in range(std.size):
+        std[c] = np.sqrt(var[c] + eps)
+        norm[0, c], norm[1, c], norm[2, c] = mean[c], weight[c] / std[c], bias[c]
+
+
+@kernel
+def backward_factors(dy_sums, dyx_sums, std, norm, m, dweight, dbias, after):
+    """The gradients of weight and bias, and what `batchnorm_dx` takes: after: (4, channels).
+
+    dy_sums, dyx_sums: from `batchnorm_sums`, of m values a channel; m is infinite where mean and
+    variance are constants, the running ones.
+    """
+    for c in range(std.size):
+        dy, dyx = 0.0, 0.0
+        for part in range(len(dy_sums)):
+            dy += dy_sums[part, c]
+            dyx += dyx_sums[part, c]
+        dbias[c], dweight[c] = dy, dyx / std[c]
+        after[0, c], after[1, c], after[2, c] = norm[0, c], norm[1, c], dy / m
+        after[3, c] = dyx / m / std[c] / std[c]
 
 
 @kernel

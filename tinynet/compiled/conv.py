@@ -108,7 +108,8 @@ class Plan(NamedTuple):
     (what these add up to in the weight gradient is left out). order: the flat weights as
     `_product` reads them, as indices, where weights.size stands for a zero. dx_offsets, dx_order:
     the same for dx, phase after phase; those of phase f are
-    dx_offsets[dx_starts[f] : dx_starts[f + 1]].
+    dx_offsets[dx_starts[f] : dx_starts[f + 1]]. x_moves, x_starts: how images come into their
+    frame, phase by phase (see `moves_in`); y_moves: which positions of a frame are pixels of y.
     """
 
     geometry: Geometry
@@ -122,16 +123,26 @@ class Plan(NamedTuple):
     y_moves: np.ndarray
 
 
-def plan(shape, most, out_channels, kernel_size, stride, padding, dtype):
-    """The Plan for images of shape (c, h, w), at most so many of them in a frame."""
+def images_in_frame(shape, most, kernel_size, stride, padding):
+    """How many of at most so many images (c, h, w) stand in a frame."""
+    fh, step = _place_in_frame(*shape[1:], kernel_size, stride, padding)
+    return min(max(GROUP // (fh * step), 1), most)
+
+
+def _place_in_frame(h, w, kernel_size, stride, padding):
+    """(rows, columns) that an image takes in a phase of a frame."""
+    (kh, kw), (sh, sw), (ph, pw) = kernel_size, stride, padding
+    if stride == (1, 1) and ph < kh and pw < kw:  # padding that two rows, two images, can share
+        return h + 2 * ph, w + pw
+    return -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
+
+
+def plan(shape, group, out_channels, kernel_size, stride, padding, dtype):
+    """The Plan for images of shape (c, h, w), so many of them in a frame."""
     (c, h, w), o, (kh, kw) = shape, out_channels, kernel_size
     (sh, sw), (ph, pw) = stride, padding
     oh, ow = output_size(h, w, kernel_size, stride, padding)
-    if stride == (1, 1) and ph < kh and pw < kw:  # padding that two rows, two images, can share
-        fh, step = h + 2 * ph, w + pw
-    else:
-        fh, step = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)
-    group = min(max(GROUP // (fh * step), 1), most)
+    fh, step = _place_in_frame(h, w, kernel_size, stride, padding)
     fw = group * step
     plane = fh * fw + pw
     lane_count = vector_lanes(dtype)

@@ -19,8 +19,16 @@ from typing import NamedTuple
 import numpy as np
 
 from ..layers import AvgPool2d, BatchNorm2d, Conv2d, MaxPool2d, ReLU
-from .batchnorm import batch_statistics, batchnorm_dx, batchnorm_sums, normalise, whole_batch
-from .conv import Fused, conv_backward, conv_forward
+from .batchnorm import (
+    backward_factors,
+    batch_statistics,
+    batchnorm_dx,
+    batchnorm_sums,
+    forward_factors,
+    normalise,
+    whole_batch,
+)
+from .conv import Fused, conv_backward, conv_forward, images_in_frame
 from .conv import plan as conv_plan
 from .frame import moves_in
 from .pool import avgpool_backward, avgpool_forward, maxpool_backward, maxpool_forward
@@ -176,16 +184,15 @@ class ConvStage(Stage):
 
     def prepared(self, shape, most, dtype):
         """(plan, zeroed scratch for each thread) for images (c, h, w), `most` of them at a time."""
-        if (shape, most, dtype) not in self.plans:
-            conv = self.layer
-            plan = conv_plan(
-                shape, most, conv.out_channels, conv.kernel_size, conv.stride, conv.padding, dtype
-            )
+        conv = self.layer
+        window = conv.kernel_size, conv.stride, conv.padding
+        key = shape, images_in_frame(shape, most, *window), dtype
+        if key not in self.plans:
+            plan = conv_plan(*key[:2], conv.out_channels, *window, dtype)
             g = plan.geometry
             size = g.frame_size + g.dy_frame_size + g.out_size + g.weight_size + g.sums_size
-            space = self.memory((self.threads, size + ROOM), dtype)
-            self.plans[shape, most, dtype] = plan, space
-        return self.plans[shape, most, dtype]
+            self.plans[key] = plan, self.memory((self.threads, size + ROOM), dtype)
+        return self.plans[key]
 
 
 class BatchNormStage(Stage):
@@ -214,20 +221,17 @@ class BatchNormStage(Stage):
     def forward(self, x):  # x: (n, c, h, w)
         norm, (n, c, h, w), dtype = self.layer, x.shape, x.flat.dtype
         weight, bias = fitting(norm.weight, (c,), norm), fitting(norm.bias, (c,), norm)
-        self.trained = norm.training
+        self.trained, statistics = norm.training, np.empty((2, c))
         if norm.training:
             if not self.collected:
                 space = self.space(3 * c, dtype)
                 self.run(batch_statistics, n, x.flat, c, h * w, space, *self.statistics(n))
-            mean, var = np.empty((2, c))
-            whole_batch(*self.means_squares, n, h * w, chunk_size(n), mean, var)
-            norm.track(mean, var, m=n * h * w)
+            whole_batch(*self.means_squares, n, h * w, chunk_size(n), *statistics)
+            norm.track(*statistics, m=n * h * w)
         else:
-            mean, var = norm.running_mean.astype(float), norm.running_var.astype(float)
-        self.std = np.sqrt(var + norm.eps)  # (c,) float64, as mean
-        self.weight = weight
-        self.factors = np.empty((3, c), dtype)
-        self.factors[0], self.factors[1], self.factors[2] = mean, weight / self.std, bias
+            statistics[0], statistics[1] = norm.running_mean, norm.running_var
+        self.std, self.factors = np.empty(c), np.empty((3, c), dtype)
+        forward_factors(*statistics, weight, bias, norm.eps, self.std, self.factors)
         self.x = x
         if self.applied:
             return x
@@ -243,14 +247,14 @@ class BatchNormStage(Stage):
                 batchnorm_sums, n, dy.flat, self.x.flat, self.factors, c, h * w, space,
                 *self.sums(n),
             )  # fmt: skip
-        dbias, dweight = self.dy_sums.sum(axis=1)  # (c,) float64
-        dweight = dweight / self.std
-        norm.bias.grad = dbias.astype(norm.bias.data.dtype)
-        norm.weight.grad = dweight.astype(norm.weight.data.dtype)
-        m = n * h * w if self.trained else np.inf  # running statistics do not move with x
+        norm.weight.grad = np.empty_like(norm.weight.data)
+        norm.bias.grad = np.empty_like(norm.bias.data)
         self.backward_factors = np.empty((4, c), dtype)
-        self.backward_factors[:2] = self.factors[:2]
-        self.backward_factors[2], self.backward_factors[3] = dbias / m, dweight / m / self.std
+        m = n * h * w if self.trained else np.inf  # running statistics do not move with x
+        backward_factors(
+            *self.dy_sums, self.std, self.factors, float(m), norm.weight.grad, norm.bias.grad,
+            self.backward_factors,
+        )  # fmt: skip
         if self.collected:
             return dy
         if dx is not None:

@@ -10,9 +10,9 @@ microseconds. Python's own means do not: to wake a thread, and to give it the in
 takes 30 to 50 each time. Numba's parallel loops are quick, but take three times as long to compile,
 and their default backend ends the process when two Python threads use it at once. So a kernel that
 starts puts its arguments and the address of its code where worker threads look (`share`), and they
-look without holding the lock (`serve`). One that has waited for some milliseconds goes to sleep in
-Python, and `run` wakes it for the next kernel. Nobody waits for a worker to come: a kernel whose
-helpers sleep does all by itself.
+look without holding the lock (`serve`). A worker that has looked in vain for about a millisecond
+goes to sleep in Python, and `run` wakes it for the next kernel. Nobody waits for a worker to come:
+a kernel whose helpers sleep does all by itself.
 
 What the threads share is a **team**, an array of numbers, each in a cache line of its own:
 
