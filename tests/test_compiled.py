@@ -674,6 +674,31 @@ def test_a_step_allocates_nothing_large():
     assert after - before < 50_000  # Python's own free lists
 
 
+@pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
+def test_memory_stays_where_sizes_and_dtypes_take_turns():
+    network = tn.compile(tn.models.mnist_lite(0))
+
+    def pass_all():
+        for size in (28, 30, 32, 46):
+            for dtype in (np.float32, np.float64):
+                y = network(np.ones((5, 1, size, size), dtype))
+                network.backward(np.ones_like(y))
+
+    tracemalloc.start()
+    try:
+        pass_all()
+        before, _ = tracemalloc.get_traced_memory()
+        for _ in range(3):
+            pass_all()
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 100_000
+    for size in range(28, 52, 2):
+        network(np.ones((5, 1, size, size), np.float32))
+    assert len(network.stages[0].plans) <= stages.PLANS
+
+
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(tmp_path):
     def first_to_last():

@@ -242,15 +242,16 @@ def conv_forward(
 def conv_backward(
     x, y, dy, norm, after, weight, dx_order, offsets, dx_offsets, dx_starts,
     x_moves, x_starts, y_moves, g, fused, need_dx,
-    space, dx, dweight, dbias, dx_sums, dxx_sums, team, thread,
+    space, dx, weight_sums, bias_sums, dweight, dbias, dx_sums, dxx_sums, team, thread,
 ):  # fmt: skip
-    """dx, and the sums of each chunk of images for the gradients of weight and bias.
+    """dx, and the gradients of weight and bias.
 
     x, y, norm, weight, space: as in forward. dx: flat (n, c, h, w), with room behind it, or
     anything if not need_dx. dy: flat (n, o, oh, ow), with room behind it; where fused.renormed,
     the gradient behind the BatchNorm that follows, and after: (4, o) is what `batchnorm_dx` takes
-    for it. dweight: (chunks, o rounded up to whole tiles, taps), dbias: (chunks, o). dx_sums,
-    dxx_sums: (chunks, c) float64, what `batchnorm_sums` gives for dx if fused.normed.
+    for it. weight_sums: (chunks, o rounded up to whole tiles, taps), bias_sums: (chunks, o), for
+    the sums of each chunk; dweight: (o, depth), dbias: (o,), what they add up to, in order.
+    dx_sums, dxx_sums: (chunks, c) float64, what `batchnorm_sums` gives for dx if fused.normed.
     """
     share(team, thread)
     frame, dframe, out, tiled, sums = _regions(space[thread], g)
@@ -259,16 +260,16 @@ def conv_backward(
     zeros = tiled[dx_order.size :]
     zeros[:] = 0
     channels = (g.in_channels + ROWS - 1) // ROWS * ROWS
-    rows = dweight.shape[1]
-    bias_sums = sums[rows * g.taps * n_lanes :]
-    input_sums = bias_sums[rows * n_lanes :]
+    rows = weight_sums.shape[1]
+    dy_sums = sums[rows * g.taps * n_lanes :]
+    input_sums = dy_sums[rows * n_lanes :]
     part, first, last = take(team, thread)
     while first < last:
         sums[:] = 0
         for n in range(first, last, g.group):
             m = min(g.group, last - n)
             _fill_frame(x, n, m, norm, fused, x_moves, frame, g)
-            _fill_dy_frame(dy, y, n, m, after, fused, y_moves, dframe, bias_sums, g)
+            _fill_dy_frame(dy, y, n, m, after, fused, y_moves, dframe, dy_sums, g)
             _weight_gradient(dframe, frame, offsets, sums, g)
             if not need_dx:
                 continue
@@ -281,14 +282,22 @@ def conv_backward(
                 _take_dx(out, x, norm, n, m, fused, moves, phase, dx, input_sums, g)
         for o in range(rows):
             for k in range(g.taps):
-                dweight[part, o, k] = total(load(sums, (o * g.taps + k) * n_lanes))
+                weight_sums[part, o, k] = total(load(sums, (o * g.taps + k) * n_lanes))
         for o in range(g.out_channels):
-            dbias[part, o] = total(load(bias_sums, o * n_lanes))
+            bias_sums[part, o] = total(load(dy_sums, o * n_lanes))
         if need_dx and fused.normed:
             for c in range(g.in_channels):
                 dx_sums[part, c] = total(load(input_sums, 2 * c * n_lanes))
                 dxx_sums[part, c] = total(load(input_sums, (2 * c + 1) * n_lanes))
         part, first, last = take(team, thread)
+    if thread == 0:  # `take` has waited until all the others were done
+        for o in range(g.out_channels):
+            dbias[o] = bias_sums[0, o]
+            dweight[o] = weight_sums[0, o, : g.depth]
+            for part in range(1, len(bias_sums)):
+                dbias[o] += bias_sums[part, o]
+                for k in range(g.depth):
+                    dweight[o, k] += weight_sums[part, o, k]
 
 
 @inline

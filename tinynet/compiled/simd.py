@@ -14,7 +14,7 @@ must say which vectors it keeps. On vectors:
     gated(v, g)              v, but 0 in the lanes where g ≤ 0: ReLU, and its backward pass
     pick_greater(u, v, a, b) a in the lanes where u > v, or where u is NaN and v is not; else b
     head(v, m)               v, but 0 from lane m on
-    evens(u, v), odds(u, v)  lanes 0, 2, 4, … and 1, 3, 5, … of u and then v: every other pixel
+    evens(u, v)              lanes 0, 2, 4, … of u and then v: every other pixel
     total(v)                 the sum of the lanes, halves first: the same order on every CPU
 
 and on a **tile** of ROWS × VECTORS vectors, sums that stay in registers:
@@ -252,19 +252,13 @@ def head(typingctx, v, m):
     return v(v, types.intp), codegen
 
 
-def _every_other(start):
-    @intrinsic
-    def operation(typingctx, u, v):
-        def codegen(context, builder, signature, args):
-            chosen = list(range(start, 2 * u.count, 2))
-            return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(INT32, u.count), chosen))
+@intrinsic
+def evens(typingctx, u, v):
+    def codegen(context, builder, signature, args):
+        chosen = list(range(0, 2 * u.count, 2))
+        return builder.shuffle_vector(*args, ir.Constant(ir.VectorType(INT32, u.count), chosen))
 
-        return u(u, u), codegen
-
-    return operation
-
-
-evens, odds = _every_other(0), _every_other(1)
+    return u(u, u), codegen
 
 
 @intrinsic
@@ -407,9 +401,6 @@ if config.DISABLE_JIT:
 
     def evens(u, v):
         return np.concatenate([u, v])[::2]
-
-    def odds(u, v):
-        return np.concatenate([u, v])[1::2]
 
     def total(v):
         while v.size > 1:

@@ -38,6 +38,7 @@ from .threads import chunk_count, chunk_size, run
 
 ROOM = 64  # elements behind a Block, and between what two threads write (in one cache line they
 # would wait in turn): two vectors of any dtype
+PLANS = 8  # that a convolution keeps, for images and batches of different sizes
 
 
 class Block(NamedTuple):
@@ -63,22 +64,22 @@ LINE = 64  # bytes of a cache line
 
 
 class Memory:
-    """Zeroed arrays, cut from large ones.
+    """Zeroed arrays that stay, cut from large ones.
 
     Of arrays this large NumPy asks Linux to map them in pages of 2 MB. A step passes over some 25
-    MB, and a core cannot remember where 6,000 pages of 4 KB are: that was 4 % of its time.
+    MB, and a core cannot remember where 6,000 pages of 4 KB are: that was 2 to 4 % of its time.
     """
 
     def __init__(self):
         self.slab, self.used = np.zeros(0, np.uint8), 0
 
-    def __call__(self, shape, dtype):
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+    def __call__(self, count, dtype):
+        size = count * np.dtype(dtype).itemsize
         self.used += -(self.slab.ctypes.data + self.used) % LINE
         if self.used + size > self.slab.size:
             self.slab = np.zeros(max(SLAB, size + LINE), np.uint8)
             self.used = -self.slab.ctypes.data % LINE
-        array = self.slab[self.used : self.used + size].view(dtype).reshape(shape)
+        array = self.slab[self.used : self.used + size].view(dtype)
         self.used += size
         return array
 
@@ -93,14 +94,18 @@ class Scratch:
 
     def __call__(self, name, shape, dtype):
         """A Block of this shape and dtype, with whatever was left in it."""
-        block = self.blocks.get(name)
-        if block is not None and block.shape == shape and block.flat.dtype == dtype:
+        key = name, shape, dtype
+        block = self.blocks.get(key)
+        if block is not None:
             return block
         size = int(np.prod(shape)) + ROOM
-        array = self.arrays.get(name)
-        if array is None or array.dtype != dtype or array.size < size:
-            array = self.arrays[name] = self.memory(size, dtype)
-        block = self.blocks[name] = Block(array[:size], shape)
+        array = self.arrays.get((name, dtype))
+        if array is None:
+            array = self.arrays[name, dtype] = self.memory(size, dtype)
+        elif array.size < size:  # far larger, for what it leaves unused is not given back
+            array = self.arrays[name, dtype] = self.memory(max(size, 2 * array.size), dtype)
+            self.blocks.clear()
+        block = self.blocks[key] = Block(array[:size], shape)
         return block
 
 
@@ -112,7 +117,7 @@ class Stage:
     before = behind = None
 
     def __init__(self, threads, memory, layer):
-        self.threads, self.memory, self.layer = threads, memory, layer
+        self.threads, self.layer = threads, layer
         self.scratch = Scratch(memory)
 
     def run(self, kernel, n, *args):
@@ -166,20 +171,20 @@ class ConvStage(Stage):
         g, chunks = p.geometry, chunk_count(n)
         after = np.zeros((4, 1), dtype) if self.behind is None else self.behind.backward_factors
         rows = -(-g.out_channels // ROWS) * ROWS
-        dweight = self.scratch("dweight", (chunks, rows, g.taps), dtype).array
-        dbias = np.empty((chunks, g.out_channels), dtype)
+        weight_sums = self.scratch("weight sums", (chunks, rows, g.taps), dtype).array
+        bias_sums = self.scratch("bias sums", (chunks, g.out_channels), dtype).array
+        dweight, dbias = np.empty((g.out_channels, g.depth), dtype), np.empty(g.out_channels, dtype)
         dx_sums, dxx_sums = self.sums(n)
         self.run(
             conv_backward, n, self.x.flat, self.y.flat, dy.flat, self.factors, after, self.weight,
             p.dx_order, p.offsets, p.dx_offsets, p.dx_starts, p.x_moves, p.x_starts, p.y_moves,
-            g, self.fused, dx is not None, self.space, (dx or self.x).flat, dweight, dbias,
-            dx_sums, dxx_sums,
+            g, self.fused, dx is not None, self.space, (dx or self.x).flat, weight_sums, bias_sums,
+            dweight, dbias, dx_sums, dxx_sums,
         )  # fmt: skip
         weight, bias = self.layer.weight, self.layer.bias
-        dweight = dweight.sum(axis=0)[: g.out_channels, : g.depth]
         weight.grad = dweight.reshape(weight.data.shape).astype(weight.data.dtype, copy=False)
         if bias is not None:
-            bias.grad = dbias.sum(axis=0).astype(bias.data.dtype, copy=False)
+            bias.grad = dbias.astype(bias.data.dtype, copy=False)
         return dx
 
     def prepared(self, shape, most, dtype):
@@ -191,7 +196,9 @@ class ConvStage(Stage):
             plan = conv_plan(*key[:2], conv.out_channels, *window, dtype)
             g = plan.geometry
             size = g.frame_size + g.dy_frame_size + g.out_size + g.weight_size + g.sums_size
-            self.plans[key] = plan, self.memory((self.threads, size + ROOM), dtype)
+            if len(self.plans) == PLANS:
+                self.plans.clear()
+            self.plans[key] = plan, np.zeros((self.threads, size + ROOM), dtype)
         return self.plans[key]
 
 
@@ -295,7 +302,7 @@ class PoolStage(Stage):
         (kh, kw), (sh, sw), (ph, pw) = pool.kernel_size, pool.stride, pool.padding
         fh, fw = -(-(h + 2 * ph) // sh), -(-(w + 2 * pw) // sw)  # of a phase of the frame
         self.moves, _ = moves_in(h, w, (sh, sw), (ph, pw), fw, fh * fw, vector_lanes(dtype))
-        self.space = self.memory((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
+        self.space = np.empty((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
         i, j = np.arange(kh)[:, None], np.arange(kw)
         entries = (i % sh * sw + j % sw) * fh * fw + i // sh * fw + j // sw
         self.entries = tuple(map(int, entries.ravel()))
