@@ -168,6 +168,12 @@ def test_pool_gradients(kind):
         tn.gradcheck(tn.compile(kind(*case[1:])), distinct(case.shape))
 
 
+@pytest.mark.parametrize("kind", [tn.MaxPool2d, tn.AvgPool2d])
+def test_pools_of_a_whole_image(kind):
+    """Its entries are too many to compile a kernel for them alone."""
+    assert_same(kind(30), tn.compile(kind(30)), distinct((2, 1, 30, 30)))
+
+
 def test_max_pool_of_nan_and_infinities():
     x = whole((1, 1, 6, 6))
     x[0, 0, 1, 2], x[0, 0, 3, 3], x[0, 0, 4:, 4:] = np.nan, np.inf, -np.inf

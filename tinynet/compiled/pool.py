@@ -27,10 +27,10 @@ def maxpool_forward(
 
     x: flat (n, channels, size), y: flat (n, channels, oh·ow), both with room; winner: as y, the
     entry's number in reading order. norm: (3, channels), if normed: as for `copy_in`. window: (oh,
-    ow, the stride along a row, the columns of a frame). entries: a tuple, where each entry of the
-    first window stands in the frame; Numba knows its length, so that the loop over it costs
-    nothing. begin: flat (oh·ow,) with room, each window's first entry that is not padding. space:
-    (threads, …) scratch.
+    ow, the stride along a row, the columns of a frame). entries: where each entry of the first
+    window stands in the frame; a tuple, whose length Numba knows, so that the loop over it costs
+    nothing, or an array, if there are many. begin: flat (oh·ow,) with room, each window's first
+    entry that is not padding. space: (threads, …) scratch.
     """
     share(team, thread)
     oh, ow, step, fw = window

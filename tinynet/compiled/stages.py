@@ -38,6 +38,7 @@ from .threads import chunk_count, chunk_size, run
 
 ROOM = 64  # elements behind a Block, and between what two threads write (in one cache line they
 # would wait in turn): two vectors of any dtype
+UNROLLED = 16  # entries of a window, at most, for which a kernel is compiled by itself
 PLANS = 8  # that a convolution keeps, for images and batches of different sizes
 
 
@@ -305,7 +306,9 @@ class PoolStage(Stage):
         self.space = np.empty((self.threads, sh * sw * fh * fw + 2 * ROOM), dtype)
         i, j = np.arange(kh)[:, None], np.arange(kw)
         entries = (i % sh * sw + j % sw) * fh * fw + i // sh * fw + j // sw
-        self.entries = tuple(map(int, entries.ravel()))
+        self.entries = entries.ravel()
+        if self.entries.size <= UNROLLED:
+            self.entries = tuple(map(int, self.entries))
         self.forward_window, self.window = (oh, ow, sw, fw), (oh, ow, kh, kw, sh, sw, ph, pw)
         self.steps = (i * w + j).ravel()  # from the first entry of a window to each
         # of each window: its first row and column, and how many of them are padding
