@@ -60,7 +60,7 @@ def whole_batch(means, squares, n, size, chunk, mean, var):
 
 @kernel
 def forward_factors(mean, var, weight, bias, eps, std, norm):
-    """What x is multiplied with and so on: norm: (3, channels), mean, weight/std and bias."""
+    """std: (channels,), and norm: (3, channels), what `normalise` takes: mean, weight/std, bias."""
     for c in range(std.size):
         std[c] = np.sqrt(var[c] + eps)
         norm[0, c], norm[1, c], norm[2, c] = mean[c], weight[c] / std[c], bias[c]
