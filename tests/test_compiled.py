@@ -651,6 +651,21 @@ def test_a_training_run_compiles_each_kernel_once():
     assert set(signatures.values()) == {1}, signatures
 
 
+def allocated(function, times):
+    """Bytes (kept, at most held at once) by so many calls, beyond what one call before left."""
+    tracemalloc.start()
+    try:
+        function()
+        before, _ = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        for _ in range(times):
+            function()
+        after, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return after - before, peak - before
+
+
 @pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
 def test_a_step_allocates_nothing_large():
     """Fresh arrays cost page faults, more than the arithmetic. One of this network's is 3 MB."""
@@ -666,18 +681,9 @@ def test_a_step_allocates_nothing_large():
 
     for _ in range(3):
         step()
-    tracemalloc.start()
-    try:
-        step()
-        before, _ = tracemalloc.get_traced_memory()
-        tracemalloc.reset_peak()
-        for _ in range(20):
-            step()
-        after, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert peak - before < 100_000
-    assert after - before < 50_000  # Python's own free lists
+    kept, most = allocated(step, times=20)
+    assert most < 100_000
+    assert kept < 50_000  # Python's own free lists
 
 
 @pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
@@ -690,16 +696,8 @@ def test_memory_stays_where_sizes_and_dtypes_take_turns():
                 y = network(np.ones((5, 1, size, size), dtype))
                 network.backward(np.ones_like(y))
 
-    tracemalloc.start()
-    try:
-        pass_all()
-        before, _ = tracemalloc.get_traced_memory()
-        for _ in range(3):
-            pass_all()
-        after, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert after - before < 100_000
+    kept, _ = allocated(pass_all, times=3)
+    assert kept < 100_000
     for size in range(28, 52, 2):
         network(np.ones((5, 1, size, size), np.float32))
     assert len(network.stages[0].plans) <= stages.PLANS
