@@ -72,7 +72,7 @@ def parse():
     ]:
         add(name, action="store_true", help=text)
     add("--only", help=argparse.SUPPRESS)  # measure this contender, here, and print JSON
-    add("--network", default=next(iter(NETWORKS)), choices=NETWORKS, help=argparse.SUPPRESS)
+    add("--network", default=next(iter(NETWORKS)), choices=NETWORKS, help="which one")
     return parser.parse_args()
 
 
@@ -115,10 +115,10 @@ def network(
     return layers + [("avgpool", left + 2 * padding - kernel + 1), ("flatten",)], shape
 
 
-def flops(layers, shape):
-    """Of one image's forward pass, and of its training step without the first dx: 2 a product."""
-    _, h, _ = shape
-    forward = training = 0
+def flop_counts(name):
+    """Of an image's evaluation, and of its training step, without the first dx: 2 a product."""
+    layers, (_, h, _) = network(**NETWORKS[name])
+    counts = {"eval": 0, "train": 0}
     for i, (kind, *numbers) in enumerate(layers):
         products = 0
         if kind == "conv":
@@ -129,16 +129,16 @@ def flops(layers, shape):
             products = 2 * numbers[0] * numbers[1]
         elif "pool" in kind:
             h //= numbers[0]
-        forward += products
-        training += products * (3 if i else 2)
-    return forward, training
+        counts["eval"] += products
+        counts["train"] += products * (3 if i else 2)
+    return counts
 
 
 # -- one contender, in this process --
 
 
-def tinynet_functions(options, layers, x, y):
-    """(a training step, an evaluation) of tinynet, as functions without arguments."""
+def tinynet_model(layers):
+    """(plain model, loss, optimizer)."""
     import numpy as np
 
     import tinynet as tn
@@ -151,9 +151,12 @@ def tinynet_functions(options, layers, x, y):
         "avgpool": tn.AvgPool2d, "flatten": tn.Flatten,
     }  # fmt: skip
     model = tn.Sequential(*(kinds[kind](*numbers) for kind, *numbers in layers))
-    net = model if options.only == PLAIN else tn.compile(model, threads=options.threads)
-    loss = tn.CrossEntropyLoss()
     optimizer = tn.SGD(model.parameters(), 0.01, 0.9, nesterov=True, weight_decay=5e-4)
+    return model, tn.CrossEntropyLoss(), optimizer
+
+
+def tinynet_functions(net, loss, optimizer, x, y):
+    """(a training step, an evaluation), as functions without arguments; net: plain or compiled."""
 
     def step():
         loss(net.train()(x), y)
@@ -161,6 +164,13 @@ def tinynet_functions(options, layers, x, y):
         optimizer.step()
 
     return step, lambda: net.eval()(x)
+
+
+def compiled_functions(options, layers, x, y):
+    import tinynet as tn
+
+    model, loss, optimizer = tinynet_model(layers)
+    return tinynet_functions(tn.compile(model, threads=options.threads), loss, optimizer, x, y)
 
 
 def pytorch_functions(options, layers, x, y):
@@ -223,8 +233,11 @@ def contend(options):
     layers, shape = network(**NETWORKS[options.network])
     x = rng.standard_normal((options.batch_size, *shape), dtype=np.float32)
     y = rng.integers(0, 10, options.batch_size)
-    functions = pytorch_functions if options.only in PYTORCH else tinynet_functions
-    step, evaluation = functions(options, layers, x, y)
+    if options.only == PLAIN:
+        step, evaluation = tinynet_functions(*tinynet_model(layers), x, y)
+    else:
+        functions = compiled_functions if options.only == OURS else pytorch_functions
+        step, evaluation = functions(options, layers, x, y)
     return {
         "train": measure(step, options.seconds),
         "eval": measure(evaluation, options.seconds),
@@ -295,7 +308,7 @@ def main_table(options):
     contenders = [OURS, PLAIN, *modes(), PRODUCT]
     figures = compete(options, contenders, options.network, options.batch_size)
     rate = 2 * 2048**3 / 1e6 / median(figures.pop(PRODUCT), "product")
-    counts = dict(zip(("eval", "train"), flops(*network()), strict=True))
+    counts = flop_counts(options.network)
     print(f"batch {options.batch_size}, {options.rounds} rounds of {options.seconds} s a figure;")
     print(f"a large float32 matrix product (NumPy): {rate:.0f} GFLOP/s")
     for key, title in (("train", "training step"), ("eval", "evaluation")):
@@ -336,9 +349,9 @@ def network_table(options):
         "| PyTorch's fastest, ms | times ours |"
     )
     print("|:--|:--|--:|--:|--:|--:|--:|--:|")
-    for name, numbers in NETWORKS.items():
+    for name in NETWORKS:
         figures = compete(options, [OURS, PLAIN, *modes()], name, options.batch_size)
-        counts = dict(zip(("eval", "train"), flops(*network(**numbers)), strict=True))
+        counts = flop_counts(name)
         for key, title in (("train", "training"), ("eval", "evaluation")):
             mode, ms, times = fastest_pytorch(figures, key)
             ours, plain = (median(figures[who], key) for who in (OURS, PLAIN))
@@ -358,15 +371,17 @@ def where(options):
     """Milliseconds of each operation of a step, plain and compiled, in this process."""
     import numpy as np
 
+    import tinynet as tn
+
     layers, shape = network(**NETWORKS[options.network])
     rng = np.random.default_rng(0)
     x = rng.standard_normal((options.batch_size, *shape), dtype=np.float32)
     y = rng.integers(0, 10, options.batch_size)
-    options.only = OURS
-    step, _ = tinynet_functions(options, layers, x, y)
-    net, loss, optimizer = (cell.cell_contents for cell in _closure(step, "net loss optimizer"))
-    model = net.model
-    step()
+    model, loss, optimizer = tinynet_model(layers)
+    net = tn.compile(model, threads=options.threads)
+    step, _ = tinynet_functions(net, loss, optimizer, x, y)
+    plain_step, _ = tinynet_functions(model, loss, optimizer, x, y)
+    step()  # makes the stages
     stage_of = {id(stage.layer): stage for stage in net.stages}
 
     def timed(things):
@@ -392,37 +407,25 @@ def where(options):
     ours = timed(net.stages)
     whole = measure(step, options.seconds)
     plain_times = timed(model.layers)
-
-    def plain_step():
-        loss(model(x), y)
-        model.backward(loss.backward(), need_dx=False)
-        optimizer.step()
-
     plain_whole = measure(plain_step, options.seconds)
     print("milliseconds of an operation; a stage of the compiled network may stand for several")
     print("\n| layer | plain: forward | backward | compiled: forward | backward | GFLOP/s |")
     print("|:--|--:|--:|--:|--:|--:|")
-    position = x.shape
+    shape = x.shape
     for i, layer in enumerate(model.layers):
         row = [f"{statistics.median(t):.2f}" for t in plain_times[id(layer)]]
-        before, position = position, layer.output_shape(position)
+        shape = layer.output_shape(shape)
         speed = ""
         if id(layer) in stage_of:
             both = [statistics.median(t) for t in ours[id(stage_of[id(layer)])]]
             row += [f"{t:.2f}" for t in both]
             if hasattr(layer, "in_channels"):
-                products = 2 * np.prod(position) * layer.in_channels * np.prod(layer.kernel_size)
+                products = 2 * np.prod(shape) * layer.in_channels * np.prod(layer.kernel_size)
                 speed = f"{products * (3 if i else 2) / 1e6 / sum(both):.0f}"
         else:
             row += ["with the one before", ""]
         print(f"| {layer} | {' | '.join(row)} | {speed} |")
-        del before
     print(f"| whole step, with loss and SGD | {plain_whole:.2f} | | {whole:.2f} | | |")
-
-
-def _closure(function, names):
-    cells = dict(zip(function.__code__.co_freevars, function.__closure__, strict=True))
-    return [cells[name] for name in names.split()]
 
 
 def epoch(options):
@@ -434,9 +437,8 @@ def epoch(options):
     (x, y), test = tn.datasets.mnist()
     net = tn.compile(tn.models.mnist_lite(rng=0), threads=options.threads)
     augment = tn.augment.RandomAffine()
-    options.only = OURS
     images = tn.train.as_input(x[:128])
-    step, evaluation = tinynet_functions(options, network()[0], images, y[:128])
+    step, evaluation = compiled_functions(options, network()[0], images, y[:128])
     whole, bare = [], []
     for seed in range(4):  # the first one compiles
         history = tn.fit(net, x, y, test=test, epochs=1, augment=augment, seed=seed, progress=False)
@@ -455,9 +457,9 @@ def epoch(options):
 def first_step(options):
     import numpy as np
 
-    options.only = OURS
     x, y = np.zeros((128, 1, 28, 28), np.float32), np.arange(128) % 10
-    tinynet_functions(options, network()[0], x, y)[0]()
+    step, _ = compiled_functions(options, network()[0], x, y)
+    step()
     return {"finished": time.time()}
 
 

@@ -153,17 +153,14 @@ def test_benchmark_counts_what_the_summary_counts():
     spec = importlib.util.spec_from_file_location("benchmark", EXAMPLES / "benchmark.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    layers, shape = module.network()
-    forward, training = module.flops(layers, shape)
-    summary = tn.summary(tn.models.mnist_lite(), shape)
-    assert forward == 2 * summary.multiply_adds
-    assert forward < training < 3 * forward
+    counts = module.flop_counts("the 11,950-parameter network")
+    summary = tn.summary(tn.models.mnist_lite(), (1, 28, 28))
+    assert counts["eval"] == 2 * summary.multiply_adds
+    assert counts["eval"] < counts["train"] < 3 * counts["eval"]
     for numbers in module.NETWORKS.values():  # each can be built, and ends in ten logits
         layers, (c, h, w) = module.network(**numbers)
-        options = module.argparse.Namespace(only=module.PLAIN, threads=None)
-        x = np.zeros((2, c, h, w), np.float32)
-        _, evaluation = module.tinynet_functions(options, layers, x, np.zeros(2, int))
-        assert evaluation().shape == (2, 10)
+        model, _, _ = module.tinynet_model(layers)
+        assert model(np.zeros((2, c, h, w), np.float32)).shape == (2, 10)
 
 
 @pytest.mark.slow
