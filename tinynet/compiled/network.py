@@ -35,7 +35,8 @@ class Compiled(Sequential):
 
     def forward(self, x):
         from .jit import announced
-        from .stages import Memory, PlainStage, Scratch, stages_for
+        from .memory import Memory, Scratch
+        from .stages import PlainStage, stages_for
 
         self.check(x)
         self._saved = None  # from here on, what an earlier forward kept is being overwritten
@@ -60,7 +61,7 @@ class Compiled(Sequential):
 
     def backward(self, dy, need_dx=True):
         from .jit import announced
-        from .stages import new_block
+        from .memory import new_block
 
         self.saved(dy)
         gradient = self.scratch("dy", dy.shape, dy.dtype)

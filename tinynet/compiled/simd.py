@@ -27,7 +27,7 @@ and on a **tile** of ROWS × VECTORS vectors, sums that stay in registers:
 
 Without compilation (NUMBA_DISABLE_JIT=1) a vector is a small NumPy array, so that kernels can be
 followed in a debugger, and a load or store outside of its array is an error. Compiled, nothing
-checks the index, as in C: kernels are handed arrays with room to spare (`Scratch` in stages.py).
+checks the index, as in C: kernels are handed arrays with room to spare (`Scratch` in memory.py).
 """
 
 import functools
