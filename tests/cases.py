@@ -165,3 +165,31 @@ def backwards(x):
 
 
 LAYOUTS = [read_only, every_second, channels_last, column_major, backwards]
+
+
+def wide_network():
+    """All layers, fused or not, and one that no kernel knows."""
+    return tn.Sequential(
+        tn.BatchNorm2d(2),
+        tn.Conv2d(2, 5, 3, stride=2, padding=1, rng=0),
+        tn.BatchNorm2d(5),
+        tn.ReLU(),
+        Doubled(),
+        tn.Sequential(tn.Conv2d(5, 3, (1, 2), rng=1), tn.ReLU(), tn.MaxPool2d(2, 1)),
+        tn.AvgPool2d(2, padding=1),
+        tn.Flatten(),
+        tn.Linear(18, 4, rng=2),
+        tn.ReLU(),
+    )
+
+
+class Doubled(tn.Layer):
+    """A reader's own layer; its output shape is not known beforehand."""
+
+    def forward(self, x):
+        self.save(x)
+        return 2 * x
+
+    def backward(self, dy):
+        self.saved(dy)
+        return 2 * dy
