@@ -8,6 +8,7 @@ import pytest
 from cases import normal
 
 import tinynet as tn
+from tinynet.average import WeightAverage
 from tinynet.progress import Bar
 from tinynet.train import as_input, batches
 
@@ -68,7 +69,8 @@ def test_learns_and_returns_its_history(tmp_path):
 def test_fit_is_the_loop_that_a_reader_would_write():
     x, y = blobs(40)
     model, same = small_network(), small_network()
-    quiet_fit(model, x, y, epochs=2, label_smoothing=0.1, weight_decay=0.01, seed=7)
+    settings = dict(label_smoothing=0.1, weight_decay=0.01, average=0.9)
+    history = quiet_fit(model, x, y, test=(x, y), epochs=2, seed=7, **settings)
 
     weights = [p for p in same.parameters() if p.data.ndim > 1]
     others = [p for p in same.parameters() if p.data.ndim == 1]
@@ -76,6 +78,7 @@ def test_fit_is_the_loop_that_a_reader_would_write():
     optimizer = tn.SGD(groups, lr=0.05, momentum=0.9, nesterov=True)
     schedule = tn.OneCycleLR(optimizer, 0.05, total_steps=2 * 3)
     loss = tn.CrossEntropyLoss(label_smoothing=0.1)
+    average = WeightAverage(same, 0.9)
     rng = np.random.default_rng(7)
     for _ in range(2):
         for batch in np.split(rng.permutation(40), [16, 32]):
@@ -83,8 +86,13 @@ def test_fit_is_the_loop_that_a_reader_would_write():
             same.backward(loss.backward())
             optimizer.step()
             schedule.step()
+            average.update()
+    latest = same.state_dict()
+    average.swap()  # what fit tests, and leaves behind
     for (name, a), b in zip(model.state_dict().items(), same.state_dict().values(), strict=True):
         np.testing.assert_array_equal(a, b, err_msg=name)
+    assert (model[0].weight.data != latest["0.weight"]).any()
+    assert history[-1]["test_loss"] == tn.evaluate(same, x, y, batch_size=16).loss
 
 
 def test_same_seed_same_bits_plain_and_compiled():
@@ -221,6 +229,7 @@ def test_a_rate_far_too_high_is_caught():
         (dict(epochs=0), ValueError, "fit: expected epochs ≥ 1, got 0"),
         (dict(batch_size=0), ValueError, "fit: expected batch_size ≥ 1, got 0"),
         (dict(max_lr=-1), ValueError, "expected lr ≥ 0, got -1"),
+        (dict(average=1), ValueError, r"WeightAverage: expected decay in \[0, 1\), got 1"),
         (dict(label_smoothing=2), ValueError, r"expected label_smoothing in \[0, 1\], got 2"),
     ],
 )

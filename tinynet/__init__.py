@@ -1,6 +1,7 @@
 """tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
 
 from . import augment, datasets, models
+from .average import WeightAverage
 from .checkpoint import load, save
 from .compiled import compile
 from .errors import FileFormatError, GradientError
@@ -40,6 +41,7 @@ __all__ = [
     "ReLU",
     "SGD",
     "Sequential",
+    "WeightAverage",
     "augment",
     "col2im",
     "compile",

@@ -6,11 +6,13 @@ The loop in `fit` is the whole of it: forward, loss, backward, step, for each ba
 import csv
 import os
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .average import WeightAverage
 from .loss import CrossEntropyLoss
 from .optim import SGD, OneCycleLR
 
@@ -35,6 +37,7 @@ def fit(
     max_lr=0.1,
     weight_decay=5e-4,
     label_smoothing=0.0,
+    average=0.0,
     augment=None,
     seed=0,
     history_path=None,
@@ -45,8 +48,10 @@ def fit(
     model: a Layer that gives logits (N, K), plain or compiled. x: images, uint8 (N, H, W) or
     floats as the model takes them (see `as_input`); y: (N,) integer labels. test: (x, y) to
     evaluate on after each epoch. max_lr: the peak rate. weight_decay: of weights with two axes or
-    more, not of biases and BatchNorm. augment: called with (images, rng), gives images. seed: of
-    shuffling and augmentation. progress: show bars, and the test accuracy of each epoch.
+    more, not of biases and BatchNorm. average: the decay, a step, of an average of the weights
+    (see `WeightAverage`) that is tested after each epoch and left in the model at the end; 0 for
+    the weights themselves. augment: called with (images, rng), gives images. seed: of shuffling and
+    augmentation. progress: show bars, and the test accuracy of each epoch.
 
     The history is a list with a dict for each epoch: epoch, loss, accuracy (of the batches as
     they were trained on), test_loss, test_accuracy, lr, momentum (at the epoch's end), seconds.
@@ -65,15 +70,17 @@ def fit(
     optimizer = SGD(_decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
     steps = -(-len(x) // batch_size)  # in an epoch
     schedule = OneCycleLR(optimizer, max_lr, epochs * steps)  # sets rate and momentum
+    mean = WeightAverage(model, average) if average else None
     history = []
     for epoch in range(1, epochs + 1):
         started = time.perf_counter()
         with _bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
             inputs = _augmented(x, y, batches(len(x), batch_size, rng), augment, rng)
-            mean_loss, accuracy = _train_epoch(model, inputs, loss, optimizer, schedule, bar)
+            mean_loss, accuracy = _train_epoch(model, inputs, loss, optimizer, schedule, mean, bar)
         row = {"epoch": epoch, "loss": mean_loss, "accuracy": accuracy}
         if test is not None:
-            result = evaluate(model, *test, batch_size=batch_size, progress=progress)
+            with mean.in_place() if mean else nullcontext():
+                result = evaluate(model, *test, batch_size=batch_size, progress=progress)
             row |= {"test_loss": result.loss, "test_accuracy": result.accuracy}
             if progress:
                 print(f"Test Accuracy: {result.accuracy:.2%}", flush=True)
@@ -83,10 +90,12 @@ def fit(
         history.append(row)
         if history_path is not None:
             write_history(history, history_path)
+    if mean:
+        mean.swap()
     return history
 
 
-def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, bar):
+def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, bar):
     """(mean loss, accuracy) of one pass over the batches, with a step after each."""
     skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
     total_loss = correct = seen = 0
@@ -102,6 +111,8 @@ def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, bar):
         model.backward(loss.backward(), **skip_dx)
         optimizer.step()
         schedule.step()
+        if mean:
+            mean.update()
 
         seen += len(labels)
         total_loss += value * len(labels)
