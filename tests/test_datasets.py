@@ -289,3 +289,17 @@ def test_a_gzip_file_that_goes_on_and_on_is_left_early(file):
             read_idx(path, 3)
 
     assert peak_memory(read) < 4 * MB
+
+
+def test_hold_out_keeps_the_last_ones_apart():
+    x, y = np.arange(12).reshape(6, 2), np.arange(6)
+    (x_train, y_train), (x_held, y_held) = tn.datasets.hold_out(x, y, 2)
+    np.testing.assert_array_equal(np.concatenate([x_train, x_held]), x)
+    np.testing.assert_array_equal(y_train, [0, 1, 2, 3])
+    np.testing.assert_array_equal(y_held, [4, 5])
+
+
+@pytest.mark.parametrize("n, count", [(0, 6), (6, 6), (7, 6), (1.5, 6), (2, 5)])
+def test_hold_out_needs_images_on_both_sides(n, count):
+    with pytest.raises(ValueError, match=f"hold_out: expected n in 1 … 5 .* got n = {n} of 6 im"):
+        tn.datasets.hold_out(np.zeros((6, 2)), np.zeros(count), n)

@@ -54,6 +54,20 @@ def mnist(root=None):
     return (x_train, y_train), (x_test, y_test)
 
 
+def hold_out(x, y, n=10_000):
+    """(x, y) without their last n, and the last n: digits to choose settings on.
+
+    What is chosen on the test set is no longer tested by it: choose on digits held out of the
+    training set, then train on all of it and look at the test set once.
+    """
+    if len(x) != len(y) or n != int(n) or not 0 < n < len(x):
+        raise ValueError(
+            f"hold_out: expected n in 1 … {len(x) - 1} of as many images as labels, got n = {n} "
+            f"of {len(x)} images and {len(y)} labels"
+        )
+    return (x[:-n], y[:-n]), (x[-n:], y[-n:])
+
+
 def _find(folder, name):
     for path in (folder / name, folder / f"{name}.gz"):
         if path.exists():
