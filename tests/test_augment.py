@@ -1,9 +1,9 @@
-"""Random affine maps of images."""
+"""Random affine maps and elastic distortions of images."""
 
 import numpy as np
 import pytest
 
-from tinynet.augment import RandomAffine, warp
+from tinynet.augment import RandomAffine, RandomElastic, warp
 
 EYE = np.eye(2)[None]
 NO_SHIFT = np.zeros((1, 2))
@@ -14,9 +14,10 @@ def ramp(h=9, w=11, dtype=np.float64):
     return (10.0 * np.arange(h)[:, None] + np.arange(w)).astype(dtype)[None]
 
 
-def loops(image, a, t):
-    """The definition, pixel by pixel: y(q) = x(A⁻¹(q − t)), bilinear, 0 outside."""
+def loops(image, a, t, d=None):
+    """The definition, pixel by pixel: y(q) = x(A⁻¹(q − t) + d(q)), bilinear, 0 outside."""
     h, w = image.shape
+    d = np.zeros((2, h, w)) if d is None else d
     y = np.zeros((h, w))
     inverse = np.linalg.inv(a)
     centre = np.array([(h - 1) / 2, (w - 1) / 2])
@@ -26,7 +27,7 @@ def loops(image, a, t):
 
     for i in range(h):
         for j in range(w):
-            r, c = inverse @ (np.array([i, j]) - centre - t) + centre
+            r, c = inverse @ (np.array([i, j]) - centre - t) + centre + d[:, i, j]
             i0, j0 = int(np.floor(r)), int(np.floor(c))
             down, right = r - i0, c - j0
             y[i, j] = (1 - down) * ((1 - right) * pixel(i0, j0) + right * pixel(i0, j0 + 1))
@@ -41,6 +42,16 @@ def test_warp_is_the_definition():
     y = warp(images, a, t)
     for image, one_a, one_t, one_y in zip(images, a, t, y, strict=True):
         np.testing.assert_allclose(one_y, loops(image, one_a, one_t), atol=1e-12)
+
+
+def test_warp_with_displacements_is_the_definition():
+    rng = np.random.default_rng(0)
+    images = rng.random((5, 8, 7))
+    a, t = RandomAffine(40, 0.4, 0.5, 3).draw(5, rng)
+    d = rng.uniform(-3, 3, (5, 2, 8, 7)).astype(np.float32)
+    y = warp(images, a, t, d)
+    for i in range(5):
+        np.testing.assert_allclose(y[i], loops(images[i], a[i], t[i], d[i]), atol=1e-12)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
@@ -98,6 +109,36 @@ def test_the_seed_decides_and_the_limits_hold():
     assert (a[:, 0, 1] == 0).all() and 0.29 < np.abs(a[:, 1, 0]).max() <= 0.3
 
 
+def test_displacements_are_as_large_and_as_smooth_as_asked():
+    d = RandomElastic(0.7, smoothness=3.0).draw((2000, 30, 26), one_rng())
+    assert d.shape == (2000, 2, 30, 26) and d.dtype == np.float32
+    np.testing.assert_allclose(d.std(axis=0), 0.7, rtol=0.1)  # of each pixel, over the images
+    np.testing.assert_allclose(d.mean(axis=0), 0, atol=0.1)
+    for distance in (1, 3, 6, 12):  # two blurs, one behind the other, are one of σ·√2
+        correlation = (d[..., distance:] * d[..., :-distance]).mean() / 0.49
+        assert abs(correlation - np.exp(-((distance / 3) ** 2) / 4)) < 0.02
+    down_and_right = (d[:, 0] * d[:, 1]).mean() / 0.49
+    assert abs(down_and_right) < 0.02
+
+
+def test_elastic_draws_the_affine_map_too():
+    x = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
+    affine = RandomAffine(30, 0.1, 0.1, 2)
+    straight = RandomElastic(0, affine=affine)(x, np.random.default_rng(3))
+    np.testing.assert_array_equal(straight, affine(x, np.random.default_rng(3)))
+    bent, same, other = (RandomElastic(1)(x[:, None], np.random.default_rng(s)) for s in (3, 3, 4))
+    assert bent.shape == (20, 1, 28, 28) and bent.dtype == np.uint8
+    np.testing.assert_array_equal(bent, same)
+    assert (bent != other).any() and (bent[:, 0] != straight).any()
+
+
+def test_they_say_what_they_do():
+    text = "RandomElastic(displacement=0.3, smoothness=5.0, affine=RandomAffine(rotation=1, "
+    assert repr(RandomElastic(0.3, 5.0, RandomAffine(1, 0, 2, 3))) == (
+        text + "scale=0, shear=2, shift=3))"
+    )
+
+
 def one_rng():
     return np.random.default_rng(5)
 
@@ -111,3 +152,9 @@ def test_wrong_arguments():
         RandomAffine()(np.zeros((3, 4), np.int64), one_rng())
     with pytest.raises(ValueError, match="expected images .* got float16"):
         RandomAffine()(np.zeros((3, 4, 4), np.float16), one_rng())
+    with pytest.raises(ValueError, match="RandomElastic: expected displacement ≥ 0, got -1"):
+        RandomElastic(-1)
+    with pytest.raises(ValueError, match="RandomElastic: expected smoothness > 0, got 0"):
+        RandomElastic(smoothness=0)
+    with pytest.raises(ValueError, match="RandomElastic: expected images .* got float16"):
+        RandomElastic()(np.zeros((3, 4, 4), np.float16), one_rng())

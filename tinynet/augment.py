@@ -5,11 +5,17 @@ moves point p of the picture, measured from its centre, to A·p + t. To draw the
 the other way: pixel q of it shows what stood at A⁻¹·(q − t) in the old one, which lies between
 four pixels and is interpolated from them (bilinear interpolation).
 
+Hands shake, too: strokes bend as no affine map bends them. An elastic distortion moves where each
+pixel looks by a displacement d(q) of its own, A⁻¹·(q − t) + d(q), that changes smoothly from pixel
+to pixel: random numbers, blurred.
+
 P. Simard, D. Steinkraus, J. Platt. Best practices for convolutional neural networks applied to
 visual document analysis. ICDAR 2003.
 """
 
 import numpy as np
+
+UNBENT = np.zeros((0, 2, 0, 0), np.float32)  # no displacements: an affine map alone
 
 
 class RandomAffine:
@@ -21,9 +27,7 @@ class RandomAffine:
     """
 
     def __init__(self, rotation=12.0, scale=0.1, shear=0.15, shift=2.0):
-        for name, value in dict(rotation=rotation, shear=shear, shift=shift).items():
-            if not value >= 0:
-                raise ValueError(f"RandomAffine: expected {name} ≥ 0, got {value}")
+        _check_amounts(self, rotation=rotation, shear=shear, shift=shift)
         if not 0 <= scale < 1:
             raise ValueError(f"RandomAffine: expected scale in [0, 1), got {scale}")
         self.rotation, self.scale, self.shear, self.shift = rotation, scale, shear, shift
@@ -34,11 +38,7 @@ class RandomAffine:
         rng: a numpy Generator. Shape and dtype stay; what comes from outside the image is 0, so
         give images whose background is 0.
         """
-        if images.ndim not in (3, 4) or images.dtype not in (np.uint8, np.float32, np.float64):
-            raise ValueError(
-                "RandomAffine: expected images (N, H, W) or (N, C, H, W) of uint8, float32 or "
-                f"float64, got {images.dtype} {images.shape}"
-            )
+        _check_images(self, images)
         return warp(images, *self.draw(len(images), rng))
 
     def draw(self, n, rng):
@@ -52,16 +52,87 @@ class RandomAffine:
         slanted = _matrices(one, zero, slant, one)  # a row further down stands further right
         return turn @ slanted @ (stretch[:, :, None] * np.eye(2)), shift
 
+    def __repr__(self):
+        return (
+            f"RandomAffine(rotation={self.rotation}, scale={self.scale}, shear={self.shear}, "
+            f"shift={self.shift})"
+        )
+
+
+class RandomElastic:
+    """A random affine map and an elastic distortion, in one; call it with (images, rng).
+
+    displacement: how far pixels are moved, in pixels: the standard deviation of each coordinate.
+    smoothness: σ in pixels of the Gaussian that blurs the displacements: small ones crumple the
+    digit, large ones only shift and turn it. affine: the affine maps, a RandomAffine. Drawing
+    the picture once for both keeps it sharper than two interpolations would.
+    """
+
+    def __init__(self, displacement=0.5, smoothness=4.0, affine=None):
+        _check_amounts(self, displacement=displacement)
+        if not smoothness > 0:
+            raise ValueError(f"RandomElastic: expected smoothness > 0, got {smoothness}")
+        self.displacement, self.smoothness = displacement, smoothness
+        self.affine = RandomAffine() if affine is None else affine
+
+    def __call__(self, images, rng):
+        """Warped copies of images, as RandomAffine makes them."""
+        _check_images(self, images)
+        a, t = self.affine.draw(len(images), rng)
+        return warp(images, a, t, self.draw(images.shape, rng))
+
+    def draw(self, shape, rng):
+        """Random displacements (n, 2, h, w), of rows and of columns, for images of this shape.
+
+        A Gaussian blur cannot tell noise at every pixel from (stronger) noise at points σ/1.5
+        apart, and of those there are fewer to draw and to blur.
+        """
+        n, h, w = shape[0], *shape[-2:]
+        rows, cols = self._blur(h), self._blur(w)  # (h, points), (w, points)
+        noise = rng.random((n, 2, rows.shape[1], cols.shape[1]), np.float32) * 2 - 1
+        noise *= np.float32(self.displacement * np.sqrt(3))  # uniform in ± √3·s has deviation s
+        return rows @ noise @ cols.T
+
+    def _blur(self, size):
+        """(size, points): the weight of each point of noise in each pixel; squares add up to 1."""
+        margin = 3 * self.smoothness
+        points = np.arange(-margin, size + margin, self.smoothness / 1.5)
+        distance = np.arange(size)[:, None] - points
+        weights = np.exp(-(distance**2) / (2 * self.smoothness**2))
+        weights /= np.sqrt(np.square(weights).sum(axis=1, keepdims=True))
+        return weights.astype(np.float32)
+
+    def __repr__(self):
+        return (
+            f"RandomElastic(displacement={self.displacement}, smoothness={self.smoothness}, "
+            f"affine={self.affine})"
+        )
+
+
+def _check_amounts(augmentation, **amounts):
+    for name, value in amounts.items():
+        if not value >= 0:
+            raise ValueError(f"{type(augmentation).__name__}: expected {name} ≥ 0, got {value}")
+
+
+def _check_images(augmentation, images):
+    if images.ndim not in (3, 4) or images.dtype not in (np.uint8, np.float32, np.float64):
+        raise ValueError(
+            f"{type(augmentation).__name__}: expected images (N, H, W) or (N, C, H, W) of uint8, "
+            f"float32 or float64, got {images.dtype} {images.shape}"
+        )
+
 
 def _matrices(a, b, c, d):
     """(n, 2, 2) from the four entries, each (n,)."""
     return np.stack([np.stack([a, b], -1), np.stack([c, d], -1)], 1)
 
 
-def warp(images, a, t):
-    """Move point p of image n to a[n]·p + t[n], p = (row, column) from the image's centre.
+def warp(images, a, t, d=UNBENT):
+    """Pixel q of image n shows what stood at a[n]⁻¹·(q − t[n]) + d[n, :, q], from the centre.
 
-    images: (n, h, w) or (n, c, h, w); a: (n, 2, 2), invertible; t: (n, 2).
+    Without d, that moves point p = (row, column) to a[n]·p + t[n]. images: (n, h, w) or
+    (n, c, h, w); a: (n, 2, 2), invertible; t: (n, 2); d: (n, 2, h, w), float32.
     """
     from .compiled.jit import announced
     from .compiled.threads import default_threads, run
@@ -71,5 +142,5 @@ def warp(images, a, t):
     y = np.empty_like(x)
     half = 0.5 if x.dtype == np.uint8 else 0.0
     with announced():
-        run(warp_images, len(x), default_threads(), x, np.linalg.inv(a), t, half, y)
+        run(warp_images, len(x), default_threads(), x, np.linalg.inv(a), t, d, half, y)
     return y.reshape(images.shape)

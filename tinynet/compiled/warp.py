@@ -1,4 +1,4 @@
-"""Affine maps of images, pixel by pixel: see tinynet/augment.py."""
+"""Affine maps and elastic distortions of images, pixel by pixel: see tinynet/augment.py."""
 
 import math
 
@@ -7,11 +7,13 @@ from .threads import share, take
 
 
 @kernel
-def warp_images(x, inverse, shift, half, y, team, thread):
-    """y[n, c] shows at q what x[n, c] has at inverse[n]·(q − shift[n]), from the centre; 0 outside.
+def warp_images(x, inverse, shift, displaced, half, y, team, thread):
+    """y[n, c] shows at q what x[n, c] has at inverse[n]·(q − shift[n]) + displaced[n, :, q].
 
-    x, y: (n, c, h, w), uint8 or float; inverse: (n, 2, 2), shift: (n, 2), float64. half: added to
-    y, 0.5 for uint8, which then is rounded and not cut off.
+    Points are measured from the centre; outside the image, x is 0. x, y: (n, c, h, w), uint8 or
+    float; inverse: (n, 2, 2), shift: (n, 2), float64; displaced: (n, 2, h, w), float32, or of no
+    images, where nothing is displaced. half: added to y, 0.5 for uint8, which then is rounded and
+    not cut off.
     """
     share(team, thread)
     h, w = x.shape[2:]
@@ -24,6 +26,9 @@ def warp_images(x, inverse, shift, half, y, team, thread):
                     dj = j - (w - 1) / 2 - shift[n, 1]
                     row = inverse[n, 0, 0] * di + inverse[n, 0, 1] * dj + (h - 1) / 2
                     col = inverse[n, 1, 0] * di + inverse[n, 1, 1] * dj + (w - 1) / 2
+                    if len(displaced):
+                        row += displaced[n, 0, i, j]
+                        col += displaced[n, 1, i, j]
                     top, left = math.floor(row), math.floor(col)
                     inside = -1 <= top < h and -1 <= left < w
                     for c in range(x.shape[1]):
