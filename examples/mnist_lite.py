@@ -1,7 +1,8 @@
 """Train the 11,950-parameter network on MNIST and test it after each epoch.
 
-    python examples/mnist_lite.py            # 20 epochs, a few minutes on two cores
-    python examples/mnist_lite.py --help     # what can be changed
+    python examples/mnist_lite.py                   # 20 epochs, a few minutes on two cores
+    python examples/mnist_lite.py --recipe quick    # half a minute
+    python examples/mnist_lite.py --help            # what can be changed
 
 Weights and history go to a new folder under runs/, so that no run overwrites another.
 """
@@ -14,6 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 
+RECIPES = ["default", "best", "quick"]  # of tinynet.recipes, which is not imported here: `main`
+# first says how many threads NumPy may use
+
 
 def parse(arguments=None):
     parser = argparse.ArgumentParser(
@@ -21,16 +25,17 @@ def parse(arguments=None):
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     add = parser.add_argument
-    add("--epochs", type=at_least(1), default=20, help="times through the training digits")
-    add("--batch-size", type=at_least(1), default=128, help="digits a step")
-    add(
-        "--max-lr", type=at_least(0, float), default=0.1, help="peak of the one-cycle learning rate"
-    )
+    add("--recipe", choices=RECIPES, default="default", help="settings: see tinynet/recipes.py")
+    recipe = dict(default=argparse.SUPPRESS)  # an option that is not given leaves it as it is
+    add("--epochs", type=at_least(1), **recipe, help="times through the digits, not the recipe's")
+    add("--batch-size", type=at_least(1), **recipe, help="digits a step, not the recipe's")
+    add("--max-lr", type=at_least(0, float), **recipe, help="peak rate, not the recipe's")
+    add("--augment", choices=["none"], **recipe, help="none: no random maps of digits")
     add("--seed", type=at_least(0), default=0, help="of initial weights, shuffling, augmentation")
+    add("--validate", action="store_true", help="hold out 10,000 training digits and test on them")
     add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
     add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
     add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
-    add("--augment", choices=["affine", "none"], default="affine", help="random maps of digits")
     add("--out", default="runs", help="a folder for this run is made in here")
     return parser.parse_args(arguments)
 
@@ -53,6 +58,12 @@ def main(options):
     import tinynet as tn
 
     train, test = tn.datasets.mnist(options.data_dir)
+    if options.validate:
+        train, test = tn.datasets.hold_out(*train)
+    settings = dict(tn.recipes.RECIPES[options.recipe])
+    settings |= {name: value for name, value in vars(options).items() if name in settings}
+    if settings["augment"] == "none":
+        settings["augment"] = None
     model = tn.models.mnist_lite(rng=options.seed)
     print(tn.summary(model, (1, *train[0].shape[1:])))
     name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
@@ -63,10 +74,7 @@ def main(options):
         model if options.plain else tn.compile(model, threads=options.threads),
         *train,
         test=test,
-        epochs=options.epochs,
-        batch_size=options.batch_size,
-        max_lr=options.max_lr,
-        augment=tn.augment.RandomAffine() if options.augment == "affine" else None,
+        **settings,
         seed=options.seed,
         history_path=folder / "history.csv",
     )

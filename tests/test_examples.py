@@ -87,6 +87,7 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
         (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["--max-lr", "-3"], "argument --max-lr: expected at least 0, got -3.0"),
         (["--max-lr", "nan"], "argument --max-lr: expected at least 0, got nan"),
+        (["--recipe", "better"], "argument --recipe: invalid choice: 'better'"),
         (["--threads", "0"], "argument --threads: expected at least 1"),
         (["--data-dir", "no/such/folder"], "mnist_lite: mnist: expected a folder, got"),
     ],
@@ -116,11 +117,55 @@ def test_mnist_lite_stops_where_the_loss_is_not_finite(digits, tmp_path):
 def test_help_names_every_option_and_default():
     text = " ".join(mnist_lite("--help").stdout.split())
     for option in (
-        "--epochs", "--batch-size", "--max-lr", "--seed", "--data-dir", "--plain", "--threads",
-        "--augment", "--out",
+        "--recipe", "--epochs", "--batch-size", "--max-lr", "--augment", "--seed", "--validate",
+        "--data-dir", "--plain", "--threads", "--out",
     ):  # fmt: skip
         assert option in text
-    assert "(default: 20)" in text and "(default: 0.1)" in text
+    assert f"{{{','.join(tn.recipes.RECIPES)}}}" in text and "(default: default)" in text
+    assert "SUPPRESS" not in text
+
+
+def load_example(name, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module(name)
+
+
+@pytest.mark.parametrize("recipe", tn.recipes.RECIPES)
+def test_mnist_lite_hands_the_recipe_to_fit(recipe, digits, tmp_path, monkeypatch):
+    given = {}
+
+    def fit(model, x, y, **settings):
+        given.update(settings)
+        raise FloatingPointError("stop here")
+
+    module = load_example("mnist_lite", monkeypatch)
+    monkeypatch.setattr(tn, "fit", fit)
+
+    def settings(*arguments):
+        common = ["--data-dir", str(digits), "--out", str(tmp_path / arguments[-1])]
+        with pytest.raises(FloatingPointError):
+            module.main(module.parse([*common, *arguments]))
+        return {name: given[name] for name in tn.recipes.RECIPES[recipe]}
+
+    assert settings("--recipe", recipe) == tn.recipes.RECIPES[recipe]
+    changed = settings("--recipe", recipe, "--epochs=3", "--batch-size=7", "--max-lr=0.5")
+    expected = {**tn.recipes.RECIPES[recipe], "epochs": 3, "batch_size": 7, "max_lr": 0.5}
+    assert changed == expected
+    assert settings("--recipe", recipe, "--augment=none")["augment"] is None
+
+
+def test_mnist_lite_validates_on_training_digits(tmp_path, monkeypatch):
+    def fit(model, x, y, test, **settings):
+        (x_train, y_train), _ = tn.datasets.mnist()
+        np.testing.assert_array_equal(x, x_train[:50_000])
+        np.testing.assert_array_equal(test[0], x_train[50_000:])
+        np.testing.assert_array_equal(test[1], y_train[50_000:])
+        raise FloatingPointError("stop here")
+
+    module = load_example("mnist_lite", monkeypatch)
+    monkeypatch.setattr(tn, "fit", fit)
+    with pytest.raises(FloatingPointError, match="stop here"):
+        module.main(module.parse(["--validate", "--out", str(tmp_path / "runs")]))
 
 
 def benchmark(*arguments):

@@ -19,7 +19,8 @@ def test_the_network_in_twelve_lines(monkeypatch):
     exec(BLOCKS[0], names)
     assert len(lines) <= 12
     ((network, settings),) = runs
-    assert network.model is names["model"] and settings["epochs"] == 20
+    assert network.model is names["model"]
+    assert settings == {**tn.recipes.DEFAULT, "test": settings["test"]}
     assert list(map(repr, names["model"])) == list(map(repr, tn.models.mnist_lite()))
 
 

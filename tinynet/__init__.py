@@ -1,6 +1,6 @@
 """tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
 
-from . import augment, datasets, models
+from . import augment, datasets, models, recipes
 from .average import WeightAverage
 from .checkpoint import load, save
 from .compiled import compile
@@ -52,6 +52,7 @@ __all__ = [
     "im2col",
     "load",
     "models",
+    "recipes",
     "save",
     "summary",
 ]

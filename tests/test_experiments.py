@@ -1,0 +1,146 @@
+"""examples/reproduce.py, search.py and pictures.py, on a few digits."""
+
+import csv
+import importlib
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import tinynet as tn
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+COMPILED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted")
+
+
+@pytest.fixture
+def example(monkeypatch):
+    """example(name) -> that program as a module, which sees only a few of the digits."""
+    train, test = tn.datasets.mnist()
+    few = (train[0][:40], train[1][:40]), (test[0][:30], test[1][:30])
+    monkeypatch.setattr(tn.datasets, "mnist", lambda: few)
+    hold_out = tn.datasets.hold_out
+    monkeypatch.setattr(tn.datasets, "hold_out", lambda x, y: hold_out(x, y, 10))
+    monkeypatch.syspath_prepend(EXAMPLES)
+    return importlib.import_module
+
+
+def rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def count_fits(monkeypatch):
+    """A list to which each later call of fit, but those that only compile, adds its settings."""
+    fits, fit = [], tn.fit
+
+    def counted(model, x, y, **settings):
+        if len(x) > 16:
+            fits.append((len(x), settings))
+        return fit(model, x, y, **settings)
+
+    monkeypatch.setattr(tn, "fit", counted)
+    return fits
+
+
+def test_seeds(example):
+    seeds = example("experiment").seeds
+    assert seeds("0-3") == [0, 1, 2, 3] and seeds("5") == [5] and seeds("0,3-4,9") == [0, 3, 4, 9]
+
+
+@COMPILED
+def test_reproduce_adds_what_is_missing(example, tmp_path, monkeypatch, capsys):
+    reproduce = example("reproduce")
+    monkeypatch.setitem(tn.recipes.RECIPES, "quick", tn.recipes.QUICK | dict(epochs=2))
+    fits = count_fits(monkeypatch)
+
+    def run(seeds):
+        reproduce.main(reproduce.parse(["quick", "--seeds", seeds, "--out", str(tmp_path)]))
+        return rows(tmp_path / "quick.csv")
+
+    first = run("0-1")
+    assert [row["seed"] for row in first] == ["0", "1"] and len(fits) == 2
+    assert list(first[0]) == [
+        "recipe", "seed", "epochs", "last", "best", "loss", "seconds", "commit", "settings",
+    ]  # fmt: skip
+    again = run("0-2")
+    assert again[:2] == first and again[2]["seed"] == "2" and len(fits) == 3
+    digits, settings = fits[0]
+    assert digits == 40  # all of the training digits
+    model = tn.compile(tn.models.mnist_lite(rng=0))
+    train, test = tn.datasets.mnist()
+    history = tn.fit(model, *train, **settings)
+    assert first[0]["last"] == f"{100 * history[-1]['test_accuracy']:.2f}"
+    assert first[0]["loss"] == f"{tn.evaluate(model, *test).loss:.5f}"
+    mean = np.mean([float(row["last"]) for row in again])
+    assert f"| quick | 2 | {mean:.3f} |" in capsys.readouterr().out
+
+
+@COMPILED
+def test_ablation_removes_one_ingredient_at_a_time(example, tmp_path, monkeypatch, capsys):
+    reproduce = example("reproduce")
+    recipe = tn.recipes.DEFAULT | dict(epochs=1)
+    monkeypatch.setitem(tn.recipes.RECIPES, "default", recipe)
+    fits = count_fits(monkeypatch)
+    arguments = ["default", "--ablation", "--seeds=3", "--out", str(tmp_path)]
+    reproduce.main(reproduce.parse(arguments))
+    assert {digits for digits, _ in fits} == {30}  # ten are held out
+    whole, *others = [settings for _, settings in fits]
+    assert {name: whole[name] for name in recipe} == recipe
+    for settings in others:
+        assert sum(settings[name] != recipe[name] for name in recipe) == 1
+    names = [row["recipe"] for row in rows(tmp_path / "default-ablation.csv")]
+    assert names[0] == "whole" and len(set(names)) == len(fits) > 3
+
+
+def test_a_damaged_file_of_results_is_named(example, tmp_path):
+    reproduce = example("reproduce")
+    (tmp_path / "default.csv").write_text("recipe,seed\ndefault,0\n")
+    with pytest.raises(ValueError, match=r"default.csv, line 2: expected the columns recipe, seed"):
+        reproduce.main(reproduce.parse(["default", "--table", "--out", str(tmp_path)]))
+
+
+def test_halving_keeps_the_better_half(example):
+    halve = example("search").halve
+    loss = {"a": 5.0, "b": 1.0, "c": 3.0, "d": 2.0, "e": 4.0}
+    ran = []
+
+    def run(name, settings, seed):
+        ran.append((name, settings["epochs"], seed))
+        return loss[name] + seed
+
+    left = halve({name: dict(epochs=99) for name in loss}, [(1, 1), (4, 2), (8, 1)], run)
+    assert left == ["b", "d"]
+    assert [name for name, epochs, _ in ran if epochs == 1] == list("abcde")
+    assert [(name, seed) for name, epochs, seed in ran if epochs == 4] == [
+        ("b", 0), ("d", 0), ("c", 0), ("b", 1), ("d", 1), ("c", 1),
+    ]  # fmt: skip
+    assert [name for name, epochs, _ in ran if epochs == 8] == ["b", "d"]
+
+
+def test_changes_to_a_recipe(example):
+    changed = example("search").changed
+    recipe = changed(tn.recipes.DEFAULT, "max_lr=0.3,batch_size=64,displacement=1,rotation=5")
+    assert recipe["max_lr"] == 0.3 and recipe["batch_size"] == 64
+    assert recipe["augment"].displacement == 1 and recipe["augment"].affine.rotation == 5
+    untouched = set(recipe) - {"max_lr", "batch_size", "augment"}
+    assert all(recipe[name] == tn.recipes.DEFAULT[name] for name in untouched)
+    assert tn.recipes.DEFAULT["augment"].affine.rotation != 5
+    with pytest.raises(ValueError, match="no number named 'speed' to change; there are epochs, "):
+        changed(tn.recipes.DEFAULT, "speed=3")
+    with pytest.raises(ValueError, match="could not convert string to float: 'fast'"):
+        changed(tn.recipes.DEFAULT, "max_lr=fast")
+
+
+@COMPILED
+def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypatch):
+    search = example("search")
+    fits = count_fits(monkeypatch)
+    arguments = ["max_lr=0.3", "--rounds", "1x1", "2x1", "--out", str(tmp_path)]
+    search.main(search.parse(arguments))
+    assert [digits for digits, _ in fits] == [30] * 3
+    assert [settings["epochs"] for _, settings in fits] == [1, 1, 2]
+    before = rows(tmp_path / "search.csv")
+    search.main(search.parse(arguments))
+    assert rows(tmp_path / "search.csv") == before and len(fits) == 3
