@@ -16,8 +16,8 @@ RESULTS = ROOT / "examples" / "results"
 COLUMNS = ["recipe", "seed", "epochs", "last", "best", "loss", "seconds", "commit", "settings"]
 
 
-def runs(path, recipe, settings, seeds, *, validate, threads=None):
-    """[row] of the recipe for each seed; those that the file at path lacks are run, and added.
+def kept_run(path, recipe, settings, seed, *, validate, threads=None):
+    """The run of a recipe with this seed, as a row: from the file at path, or run and added to it.
 
     A row has the columns above: the accuracy in percent after the last epoch and after the best
     (which is reported, and chooses nothing), the loss after the last one, and the seconds that
@@ -25,17 +25,13 @@ def runs(path, recipe, settings, seeds, *, validate, threads=None):
     50,000 of the training digits and test on the other 10,000; otherwise on all 60,000, and on
     the test set.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    known = {(row["recipe"], row["settings"], row["seed"]): row for row in read(path)}
-    rows = []
-    for seed in seeds:
-        row = known.get((recipe, str(settings), str(seed)))
-        if row is None:
-            row = run(recipe, settings, seed, validate, threads)
-            append(path, row)
-        rows.append(row)
-        print(f"{recipe}: seed {seed}: last {row['last']} %, {row['seconds']} s", flush=True)
-    return rows
+    wanted = dict(recipe=recipe, settings=str(settings), seed=str(seed))
+    row = next((row for row in read(path) if wanted.items() <= row.items()), None)
+    if row is None:
+        row = run(recipe, settings, seed, validate, threads)
+        append(path, row)
+    print(f"{recipe}: seed {seed}: last {row['last']} %, {row['seconds']} s", flush=True)
+    return row
 
 
 def run(recipe, settings, seed, validate, threads):
@@ -102,6 +98,7 @@ def read(path):
 
 
 def append(path, row):
+    path.parent.mkdir(parents=True, exist_ok=True)
     new = not path.exists()
     with open(path, "a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)

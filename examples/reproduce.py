@@ -14,13 +14,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from experiment import RESULTS, read, runs, seeds, table, tn
-
-ABLATIONS = {
-    "without augmentation": dict(augment=None),
-    "without the average of weights": dict(average=0.0),
-    "without weight decay": dict(weight_decay=0.0),
-}
+from experiment import RESULTS, kept_run, read, seeds, table, tn
 
 
 def parse(arguments=None):
@@ -42,10 +36,17 @@ def parse(arguments=None):
 
 def ablated(recipe):
     """{name: settings} of the recipe whole, and without each of its ingredients."""
-    augment = recipe["augment"]
-    changes = {recipe_name: {} for recipe_name in ["whole"]} | ABLATIONS
-    changes["without elastic distortion"] = dict(augment=augment.affine)
-    return {name: recipe | change for name, change in changes.items()}
+    elastic = recipe["augment"]
+    still = tn.augment.RandomAffine(rotation=0, scale=0, shear=0, shift=0)
+    bent_only = tn.augment.RandomElastic(elastic.displacement, elastic.smoothness, still)
+    return {
+        "whole": recipe,
+        "without elastic distortion": recipe | dict(augment=elastic.affine),
+        "without affine maps": recipe | dict(augment=bent_only),
+        "without augmentation": recipe | dict(augment=None),
+        "without the average of weights": recipe | dict(average=0.0),
+        "without weight decay": recipe | dict(weight_decay=0.0),
+    }
 
 
 def main(options):
@@ -56,7 +57,7 @@ def main(options):
         for seed in options.seeds or seeds("0-4" if options.ablation else "0-9"):
             for name, settings in variants.items():
                 how = dict(validate=options.ablation, threads=options.threads)
-                runs(path, name, settings, [seed], **how)
+                kept_run(path, name, settings, seed, **how)
     print(table(read(path)))
 
 

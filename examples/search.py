@@ -21,7 +21,7 @@ import statistics
 import sys
 from pathlib import Path
 
-from experiment import RESULTS, read, runs, table, tn
+from experiment import RESULTS, kept_run, read, table, tn
 
 
 def parse(arguments=None):
@@ -36,7 +36,7 @@ def parse(arguments=None):
         "--rounds",
         type=epochs_x_seeds,
         nargs="+",
-        default=["10x1", "20x2", "20x5"],
+        default=[(10, 1), (20, 2), (20, 5)],
         help="epochs x seeds",
     )
     add("--out", type=Path, default=RESULTS, help="the folder of search.csv")
@@ -54,7 +54,7 @@ def changed(recipe, changes):
     """The recipe with changes such as "max_lr=0.2,rotation=10"; ValueError names a wrong one."""
     recipe = copy.deepcopy(recipe)
     augment = recipe["augment"]
-    places = [recipe, vars(augment), vars(augment.affine)]
+    places = [recipe, vars(augment), vars(getattr(augment, "affine", augment))]
     for change in filter(None, changes.split(",")):
         name, _, value = change.partition("=")
         place = next((place for place in places if name in place), None)
@@ -94,8 +94,7 @@ def main(options):
 
         def run(name, settings, seed):
             how = dict(validate=True, threads=options.threads)
-            (row,) = runs(path, name, settings, [seed], **how)
-            return float(row["loss"])
+            return float(kept_run(path, name, settings, seed, **how)["loss"])
 
         halve(candidates, options.rounds, run)
     print(table(read(path)))

@@ -127,6 +127,7 @@ def test_changes_to_a_recipe(example):
     untouched = set(recipe) - {"max_lr", "batch_size", "augment"}
     assert all(recipe[name] == tn.recipes.DEFAULT[name] for name in untouched)
     assert tn.recipes.DEFAULT["augment"].affine.rotation != 5
+    assert changed(tn.recipes.QUICK, "rotation=5")["augment"].rotation == 5
     with pytest.raises(ValueError, match="no number named 'speed' to change; there are epochs, "):
         changed(tn.recipes.DEFAULT, "speed=3")
     with pytest.raises(ValueError, match="could not convert string to float: 'fast'"):
@@ -136,6 +137,7 @@ def test_changes_to_a_recipe(example):
 @COMPILED
 def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypatch):
     search = example("search")
+    assert search.parse([]).rounds == [(10, 1), (20, 2), (20, 5)]
     fits = count_fits(monkeypatch)
     arguments = ["max_lr=0.3", "--rounds", "1x1", "2x1", "--out", str(tmp_path)]
     search.main(search.parse(arguments))
