@@ -140,6 +140,30 @@ def test_evaluate_counts_and_leaves_the_model_as_it_was():
     assert result.loss == pytest.approx(-np.log(p[np.arange(30), y]).mean(), rel=1e-5)
 
 
+def test_predict_proba_is_the_softmax_of_the_logits():
+    model, (x, y) = small_network(), blobs(40)
+    quiet_fit(model, x, y)
+    model.train()
+    p = tn.predict_proba(model, x, batch_size=7)
+    assert p.shape == (40, 3) and p.dtype == np.float32 and model[2].training
+    np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
+    assert (p.argmax(axis=1) == y).mean() == tn.evaluate(model, x, y).accuracy
+    model.eval()
+    e = np.exp(model(as_input(x)).astype(np.float64))
+    np.testing.assert_allclose(p, e / e.sum(axis=1, keepdims=True), rtol=1e-4)
+
+
+@pytest.mark.parametrize("x", [np.zeros((0, 5, 5)), np.zeros(3), [[1]]])
+def test_predict_proba_refuses_what_are_no_images(x):
+    with pytest.raises(ValueError, match="predict_proba: expected images"):
+        tn.predict_proba(small_network(), x)
+
+
+def test_predict_proba_refuses_an_empty_batch():
+    with pytest.raises(ValueError, match="predict_proba: expected batch_size ≥ 1, got 0"):
+        tn.predict_proba(small_network(), blobs(4)[0], batch_size=0)
+
+
 def test_as_input():
     images = np.array([[[0, 255]]], np.uint8)
     x = as_input(images)

@@ -21,7 +21,7 @@ from .layers import (
 from .loss import CrossEntropyLoss
 from .optim import SGD, OneCycleLR
 from .summary import summary
-from .train import evaluate, fit
+from .train import evaluate, fit, predict_proba
 
 __version__ = "0.1.0"
 
@@ -52,6 +52,7 @@ __all__ = [
     "im2col",
     "load",
     "models",
+    "predict_proba",
     "recipes",
     "save",
     "summary",

@@ -40,8 +40,7 @@ class CrossEntropyLoss:
         n, k = logits.shape
         target = np.full((n, k), self.label_smoothing / k, logits.dtype)
         target[np.arange(n), labels] += 1 - self.label_smoothing
-        shifted = logits - logits.max(axis=1, keepdims=True)  # the same p, and no overflow
-        log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+        log_p = log_softmax(logits)
         self._saved = log_p, target
         some = target > 0  # 0 · log 0 counts as 0, for classes with a logit of −∞
         return float(-np.sum(target[some] * log_p[some], dtype=np.float64) / n)
@@ -59,6 +58,17 @@ class CrossEntropyLoss:
 
     def __call__(self, logits, labels):
         return self.forward(logits, labels)
+
+
+def softmax(logits):
+    """Probabilities p (N, K) of logits (N, K): positive, and each row adds up to 1."""
+    return np.exp(log_softmax(logits))
+
+
+def log_softmax(logits):
+    """log p (N, K), for p that underflows, too."""
+    shifted = logits - logits.max(axis=1, keepdims=True)  # the same p, and no overflow
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
 
 def check_labels(logits, labels):

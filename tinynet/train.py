@@ -6,14 +6,14 @@ The loop in `fit` is the whole of it: forward, loss, backward, step, for each ba
 import csv
 import os
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .average import WeightAverage
-from .loss import CrossEntropyLoss
+from .loss import CrossEntropyLoss, softmax
 from .optim import SGD, OneCycleLR
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training digits, in 0 … 1
@@ -130,21 +130,40 @@ def evaluate(model, x, y, *, batch_size=128, progress=False):
     """
     y = _checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
+    total_loss = correct = 0
+    with evaluating(model), _bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+        for start in range(0, len(x), batch_size):
+            labels = y[start : start + batch_size]
+            logits = model(as_input(x[start : start + batch_size]))  # (n, k)
+            total_loss += loss(logits, labels) * len(labels)
+            correct += int((logits.argmax(axis=1) == labels).sum())
+            bar.step()
+    return Evaluation(total_loss / len(x), correct / len(x))
+
+
+def predict_proba(model, x, *, batch_size=128):
+    """(N, K): the probabilities that a classifier gives to each class, for images as for `fit`.
+
+    The model's training mode is left as it was.
+    """
+    _checked_images("predict_proba", x, batch_size)
+    with evaluating(model):
+        starts = range(0, len(x), batch_size)
+        return np.concatenate(
+            [softmax(model(as_input(x[start : start + batch_size]))) for start in starts]
+        )
+
+
+@contextmanager
+def evaluating(model):
+    """Within a with statement the model is in evaluation mode; then each layer is as it was."""
     modes = [(layer, layer.training) for _, layer in model.walk()]
     model.eval()
-    total_loss = correct = 0
     try:
-        with _bar(-(-len(x) // batch_size), "Testing", progress) as bar:
-            for start in range(0, len(x), batch_size):
-                labels = y[start : start + batch_size]
-                logits = model(as_input(x[start : start + batch_size]))  # (n, k)
-                total_loss += loss(logits, labels) * len(labels)
-                correct += int((logits.argmax(axis=1) == labels).sum())
-                bar.step()
+        yield
     finally:
         for layer, mode in modes:
             layer.training = mode
-    return Evaluation(total_loss / len(x), correct / len(x))
 
 
 def batches(n, batch_size, rng):
@@ -192,17 +211,21 @@ def _bar(total, description, show):
 
 def _checked_data(who, x, y, batch_size):
     """y as an array, if x, y and batch_size go together."""
-    if not isinstance(x, np.ndarray) or x.ndim < 2 or len(x) == 0:
-        got = getattr(x, "shape", type(x).__name__)
-        raise ValueError(f"{who}: expected images (N, …), an array with N ≥ 1, got {got}")
+    _checked_images(who, x, batch_size)
     y = np.asarray(y)
     if y.shape != (len(x),):
         raise ValueError(f"{who}: expected {len(x)} labels, one for each image, got {y.shape}")
     if y.dtype.kind not in "iu":
         raise TypeError(f"{who}: expected integer labels, got {y.dtype}")
+    return y
+
+
+def _checked_images(who, x, batch_size):
+    if not isinstance(x, np.ndarray) or x.ndim < 2 or len(x) == 0:
+        got = getattr(x, "shape", type(x).__name__)
+        raise ValueError(f"{who}: expected images (N, …), an array with N ≥ 1, got {got}")
     if batch_size != int(batch_size) or batch_size < 1:
         raise ValueError(f"{who}: expected batch_size ≥ 1, got {batch_size}")
-    return y
 
 
 def _decay_groups(model, weight_decay):
