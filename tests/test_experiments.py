@@ -146,3 +146,23 @@ def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypat
     before = rows(tmp_path / "search.csv")
     search.main(search.parse(arguments))
     assert rows(tmp_path / "search.csv") == before and len(fits) == 3
+
+
+@COMPILED
+def test_pictures(example, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("matplotlib")
+    pictures = example("pictures")
+    monkeypatch.setattr("sys.argv", ["pictures.py", "--out", str(tmp_path / "new")])
+    pictures.main()
+    names = {path.name for path in (tmp_path / "new").iterdir()}
+    assert names == {"augmentation.png", "mistakes.png"}
+    for name in names:
+        assert (tmp_path / "new" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_say_what_they_need(example, monkeypatch):
+    pictures = example("pictures")
+    monkeypatch.setitem(importlib.import_module("sys").modules, "matplotlib", None)
+    monkeypatch.setattr("sys.argv", ["pictures.py"])
+    with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install 'tinynet\[plot\]'"):
+        pictures.main()
