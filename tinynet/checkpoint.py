@@ -26,6 +26,13 @@ def save(model, path):
     The file is written beside its place, and moved there once it is complete and on the disk:
     a crash or a full disk leaves an older file as it was. Raises OSError (FileNotFoundError if
     the folder does not exist) if it cannot be written.
+
+    >>> from tinynet import Linear
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Linear(3, 2), f"{folder}/weights.npz")
+    ...     os.listdir(folder)
+    ['weights.npz']
     """
     path = Path(path)
     if not path.parent.is_dir():
@@ -48,6 +55,14 @@ def load(model, path):
 
     Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
     not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
+
+    >>> from tinynet import Linear
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Linear(3, 2), f"{folder}/weights.npz")
+    ...     load(Linear(4, 2), f"{folder}/weights.npz")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tinynet.errors.FileFormatError: ...weight: expected float32 (2, 4), got float32 (2, 3)...
     """
     own = model.state_dict()
     with open(path, "rb") as file:

@@ -59,6 +59,13 @@ def fit(
 
     Raises FloatingPointError if the loss is not finite: the weights are then as they were before
     that step. Bad arguments raise ValueError or TypeError before anything is changed.
+
+    >>> from tinynet import Flatten, Linear, Sequential, datasets
+    >>> (x, y), _ = datasets.mnist()
+    >>> model = Sequential(Flatten(), Linear(784, 10, rng=0))
+    >>> history = fit(model, x[:1000], y[:1000], epochs=5, max_lr=0.01, progress=False)
+    >>> history[-1]["accuracy"] > 0.8
+    True
     """
     y = _checked_data("fit", x, y, batch_size)
     if test is not None:
@@ -127,6 +134,11 @@ def evaluate(model, x, y, *, batch_size=128, progress=False):
     """Evaluation(loss, accuracy) of a classifier in evaluation mode, on images x and labels y.
 
     x, y as for `fit`. The model's training mode is left as it was.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> evaluate(models.mnist_lite(pretrained=True), x[:500], y[:500]).accuracy
+    1.0
     """
     y = _checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
@@ -145,6 +157,11 @@ def predict_proba(model, x, *, batch_size=128):
     """(N, K): the probabilities that a classifier gives to each class, for images as for `fit`.
 
     The model's training mode is left as it was.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> predict_proba(models.mnist_lite(pretrained=True), x[:1]).round(2)
+    array([[0., 0., 0., 0., 0., 0., 0., 1., 0., 0.]], dtype=float32)
     """
     _checked_images("predict_proba", x, batch_size)
     with evaluating(model):

@@ -54,7 +54,13 @@ class _Pool2d(Layer):
 
 
 class MaxPool2d(_Pool2d):
-    """The maximum of each window of (N, C, H, W); the padding counts as −∞."""
+    """The maximum of each window of (N, C, H, W); the padding counts as −∞.
+
+    >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> MaxPool2d(2)(x)[0, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
 
     def forward(self, x):
         self.check(x)
@@ -73,7 +79,13 @@ class MaxPool2d(_Pool2d):
 
 
 class AvgPool2d(_Pool2d):
-    """The mean of each window of (N, C, H, W); the padding counts as zeros, as in PyTorch."""
+    """The mean of each window of (N, C, H, W); the padding counts as zeros, as in PyTorch.
+
+    >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> AvgPool2d(2)(x)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
 
     def forward(self, x):
         self.check(x)
