@@ -145,8 +145,7 @@ class OneCycleLR:
         self.cycle_momentum = cycle_momentum
         self.base_momentum, self.max_momentum = base_momentum, max_momentum
         self.div_factor, self.final_div_factor = div_factor, final_div_factor
-        self.steps = 0  # optimizer steps done
-        self._set()
+        self.go_to(0)
 
     def step(self):
         """Set the rate and momentum for the next optimizer step."""
@@ -154,20 +153,21 @@ class OneCycleLR:
             raise ValueError(
                 f"OneCycleLR: step {self.steps + 1} of a schedule of {self.total_steps} steps"
             )
-        self.steps += 1
-        self._set()
+        self.go_to(self.steps + 1)
 
-    def get_last_lr(self):
-        """[the rate of each group, as last set]."""
-        return [group["lr"] for group in self.optimizer.param_groups]
-
-    def _set(self):
+    def go_to(self, steps):
+        """Set the rate and momentum that follow so many optimizer steps."""
+        self.steps = steps
         for group, max_lr in zip(self.optimizer.param_groups, self.max_lrs, strict=True):
             start = max_lr / self.div_factor
             group["lr"] = self._at(start, max_lr, start / self.final_div_factor)
             if self.cycle_momentum:
                 high, low = self.max_momentum, self.base_momentum
                 group["momentum"] = self._at(high, low, high)
+
+    def get_last_lr(self):
+        """[the rate of each group, as last set]."""
+        return [group["lr"] for group in self.optimizer.param_groups]
 
     def _at(self, first, peak, last):
         """The value at this step, on half cosines first → peak → last."""
