@@ -5,6 +5,7 @@ from .average import WeightAverage
 from .checkpoint import load, save
 from .compiled import compile
 from .errors import FileFormatError, GradientError
+from .find_lr import find_lr
 from .gradcheck import gradcheck
 from .layer import Layer, Parameter, Sequential
 from .layers import (
@@ -47,6 +48,7 @@ __all__ = [
     "compile",
     "datasets",
     "evaluate",
+    "find_lr",
     "fit",
     "gradcheck",
     "im2col",
