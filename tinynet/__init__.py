@@ -1,6 +1,6 @@
 """tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
 
-from . import augment, datasets, models, recipes
+from . import augment, datasets, models, plot, recipes
 from .average import WeightAverage
 from .checkpoint import load, save
 from .compiled import compile
@@ -54,6 +54,7 @@ __all__ = [
     "im2col",
     "load",
     "models",
+    "plot",
     "predict_proba",
     "recipes",
     "save",
