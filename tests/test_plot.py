@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinynet as tn
@@ -66,6 +66,7 @@ def ink(figure):
 # -- digits --
 
 
+@settings(max_examples=15)
 @given(n=st.integers(1, 7), columns=st.integers(1, 9))
 def test_digits_shows_each_image_under_its_title(n, columns):
     x = images(n)
@@ -276,6 +277,7 @@ def test_rate_finder_marks_the_lowest_point_of_the_running_mean():
     assert axes.get_xscale() == "log" and "rate" in axes.get_xlabel()
 
 
+@settings(max_examples=25)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=40))
 def test_confusion_matrix_counts_as_a_loop_does(pairs):
     labels, predictions = map(list, zip(*pairs, strict=True))
