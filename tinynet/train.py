@@ -78,9 +78,9 @@ def fit(
     >>> history[-1]["accuracy"] > 0.8
     True
     """
-    y = _checked_data("fit", x, y, batch_size)
+    y = checked_data("fit", x, y, batch_size)
     if test is not None:
-        test = test[0], _checked_data("fit: test", *test, batch_size)
+        test = test[0], checked_data("fit: test", *test, batch_size)
     if epochs < 1:
         raise ValueError(f"fit: expected epochs ≥ 1, got {epochs}")
     if resume and checkpoint_path is None:
@@ -89,7 +89,7 @@ def fit(
         raise ValueError(f"fit: expected checkpoint_every ≥ 1, got {checkpoint_every}")
     rng = np.random.default_rng(seed)
     loss = CrossEntropyLoss(label_smoothing)
-    optimizer = SGD(_decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
+    optimizer = SGD(decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
     steps = -(-len(x) // batch_size)  # in an epoch
     schedule = OneCycleLR(optimizer, max_lr, epochs * steps)  # sets rate and momentum
     mean = WeightAverage(model, average) if average else None
@@ -117,8 +117,8 @@ def fit(
 
     while at.epoch < epochs:
         started = time.perf_counter() - at.seconds
-        with _bar(steps, f"Epoch {at.epoch + 1}/{epochs}", progress, at.step) as bar:
-            inputs = _augmented(x, y, _order(len(x), batch_size, rng, at), augment, rng)
+        with progress_bar(steps, f"Epoch {at.epoch + 1}/{epochs}", progress, at.step) as bar:
+            inputs = augmented(x, y, _order(len(x), batch_size, rng, at), augment, rng)
             _train_epoch(model, inputs, loss, optimizer, schedule, mean, at, bar, after_step)
         row = {"epoch": at.epoch + 1, "loss": at.total_loss / at.seen}
         row |= {"accuracy": at.correct / at.seen}
@@ -177,10 +177,10 @@ def evaluate(model, x, y, *, batch_size=128, progress=False):
     >>> evaluate(models.mnist_lite(pretrained=True), x[:500], y[:500]).accuracy
     1.0
     """
-    y = _checked_data("evaluate", x, y, batch_size)
+    y = checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
     total_loss = correct = 0
-    with evaluating(model), _bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+    with evaluating(model), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
         for start in range(0, len(x), batch_size):
             labels = y[start : start + batch_size]
             logits = model(as_input(x[start : start + batch_size]))  # (n, k)
@@ -239,7 +239,7 @@ def _order(n, batch_size, rng, at):
     return order[at.step :]
 
 
-def _augmented(x, y, batches, augment, rng):
+def augmented(x, y, batches, augment, rng):
     """(what the network is fed, labels) of each batch of indices."""
     for batch in batches:
         images = x[batch] if augment is None else augment(x[batch], rng)
@@ -269,13 +269,13 @@ def write_history(history, path):
     os.replace(aside, path)
 
 
-def _bar(total, description, show, done=0):
+def progress_bar(total, description, show, done=0):
     from .progress import Bar  # tqdm takes a while to import; `import tinynet` does not wait for it
 
     return Bar(total, description, show, done)
 
 
-def _checked_data(who, x, y, batch_size):
+def checked_data(who, x, y, batch_size):
     """y as an array, if x, y and batch_size go together."""
     _checked_images(who, x, batch_size)
     y = np.asarray(y)
@@ -294,7 +294,7 @@ def _checked_images(who, x, batch_size):
         raise ValueError(f"{who}: expected batch_size ≥ 1, got {batch_size}")
 
 
-def _decay_groups(model, weight_decay):
+def decay_groups(model, weight_decay):
     """Parameter groups: weight decay for matrices and kernels, none for biases and BatchNorm."""
     parameters = model.parameters()
     groups = [
