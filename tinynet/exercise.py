@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .exercises import EXERCISES
-from .exercises.diagnose import Finding, check
+from .exercises.answer import Finding
+from .exercises.diagnose import check
 from .exercises.run import NotBegun, Unusable, importable, load
 
 FOLDERS = (Path(), Path("examples/exercises"))  # where a student's file is looked for
@@ -71,18 +72,34 @@ def find(exercise):
     )
 
 
-def report(results):
+def report(exercise, results):
     """What to tell the student, as text."""
     width = max(len(result.name) for result in results)
     lines = [f"  {result.name:{width}}  {result.state}" for result in results]
     for result in results:
-        for about, hint, evidence in result.findings:
-            lines.append("")
+        for about, hint, _, evidence in result.findings:
             title = result.name if about == result.name else f"{result.name}: {about}"
-            lines += [title, *_wrapped(hint, "  "), ""]
+            lines += ["", title, *_wrapped(hint, "  ")]
+            if evidence:
+                lines.append("")
             for line in evidence:
                 lines += _wrapped(line, "    ")
+    for result in results:
+        for found in result.findings:
+            if found.case:
+                return "\n".join([*lines, *_by_hand(exercise, result, found)])
     return "\n".join(lines)
+
+
+def _by_hand(exercise, result, found):
+    call = f'{result.name}(*arguments("{exercise.name}", "{result.name}", "{found.case}"))'
+    return [
+        "",
+        f"To try this case yourself, in Python, beside {exercise.name}.py:",
+        f"    from {exercise.name} import {result.name}",
+        "    from tinynet.exercises import arguments",
+        f"    {call}",
+    ]
 
 
 def _wrapped(text, indent):
@@ -102,11 +119,10 @@ def check_one(exercise, path):
     except Unusable as error:
         print("\n".join(_wrapped(str(error), "  ")))
         return False
-    print(report(results))
+    print(report(exercise, results))
     if printed:
-        lines = printed.splitlines()
-        print(f"\nYour code printed {len(lines)} lines; the first of them:")
-        print("\n".join(f"  | {line}" for line in lines[:10]))
+        print("\nYour code printed (not more than 10 lines are shown):")
+        print("\n".join(f"  | {line}" for line in printed.splitlines()[:10]))
     right = all(result.state == "right" for result in results)
     print("\nAll of it is right." if right else "\nNot right yet.")
     return right

@@ -106,7 +106,7 @@ def call(function, arguments, path=None):
         line = _line(traceback.extract_tb(error.__traceback__), path, "It happens")
         if isinstance(error, SystemExit):
             raise Stopped(f"ends the program (sys.exit or exit).{line}")
-        text = f": {error}" if str(error) else ""
+        text = f": {error}".rstrip(" .:")
         raise Stopped(f"raises {type(error).__name__}{text}{line and '.'}{line}")
     return result
 

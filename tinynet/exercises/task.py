@@ -91,12 +91,22 @@ class Task:
 
     def right(self, arguments):
         """{output: array} of the right answer, in float64."""
-        return named(self.output_names, by_name(self.reference, widened(arguments)))
+        return named(self.output_names, by_name(self.reference, in_dtype(arguments, np.float64)))
 
     def axis_names(self, array_name, ndim):
         """The names of an array's axes, or "axis 0", "axis 1", … where they have none."""
         names = self.axes.get(array_name, "").split()
         return names if len(names) == ndim else [f"axis {i}" for i in range(ndim)]
+
+    def sizes(self, values):
+        """{name: size} of the named axes of arrays, and of numbers above 0; values: {name: …}."""
+        sizes = {}
+        for name, value in values.items():
+            if name in self.axes:
+                sizes.update(zip(self.axes[name].split(), np.shape(value), strict=True))
+            elif type(value) in (int, float) and value > 0:
+                sizes[name] = value
+        return sizes
 
 
 @dataclass
@@ -123,10 +133,6 @@ def named(names, values):
     """{name: array} of what a function returned: one value, or a tuple of several."""
     values = values if len(names) > 1 else (values,)
     return {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
-
-
-def widened(arguments):
-    return in_dtype(arguments, np.float64)
 
 
 def in_dtype(arguments, dtype):

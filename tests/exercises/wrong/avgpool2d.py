@@ -94,7 +94,7 @@ def to_one_pixel(dy, x, kernel_size, stride, padding):
     return spread(how, dy, x, kernel_size, stride, padding)
 
 
-@wrong("backward", "It raises ValueError")
+@wrong("backward", "It runs in the case “windows side by side”")
 def repeated(dy, x, kernel_size, stride, padding):
     """Right where windows lie side by side and cover all of x."""
     big = dy.repeat(kernel_size, 2).repeat(kernel_size, 3) / kernel_size**2

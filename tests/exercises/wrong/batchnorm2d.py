@@ -157,7 +157,7 @@ def not_moved(x, weight, bias, running_mean, running_var, eps, momentum, trainin
     return y, running_mean, running_var
 
 
-@wrong("forward", "It writes to its argument running_mean and running_var")
+@wrong("forward", "It writes to its arguments running_mean and running_var")
 def moved_in_place(x, weight, bias, running_mean, running_var, eps, momentum, training):
     y = right_y(x, weight, bias, running_mean, running_var, eps, training)
     if training:

@@ -96,7 +96,7 @@ def bias_inside_the_loop(x, weight, bias, stride, padding):
     return y
 
 
-@wrong("forward", "It runs where the case is")
+@wrong("forward", "axis 3 (ow) has to be")
 def square_images_only(x, weight, bias, stride, padding):
     framed = frame(x, padding)
     kh, kw = weight.shape[2:]
@@ -114,6 +114,17 @@ def zeros_in_float64(x, weight, bias, stride, padding):
     out = np.zeros(y.shape)
     out += y + bias[:, None, None]
     return out
+
+
+@wrong("forward", "wrong only where the window reaches into the padding")
+def padding_of_ones(x, weight, bias, stride, padding):
+    sides = ((0, 0), (0, 0), (padding, padding), (padding, padding))
+    return slide(np.pad(x, sides, constant_values=1), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "by the same amount")
+def bias_and_one_more(x, weight, bias, stride, padding):
+    return slide(frame(x, padding), weight, stride) + bias[:, None, None] + 1
 
 
 def gradients(dy, x, weight, stride, padding):
@@ -274,3 +285,27 @@ def dweight_without_stride(dy, x, weight, stride, padding):
 def dweight_channels_first(dy, x, weight, stride, padding):
     dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
     return dx, dweight.swapaxes(0, 1), dbias
+
+
+@wrong("backward", "the right one divided by o")
+def dweight_over_filters(dy, x, weight, stride, padding):
+    dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
+    return dx, dweight / len(weight), dbias
+
+
+@wrong("backward", "the right numbers in the wrong places")
+def dweight_rolled(dy, x, weight, stride, padding):
+    dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
+    return dx, np.roll(dweight, 1), dbias
+
+
+@wrong("backward", "values are NaN")
+def dx_of_nan(dy, x, weight, stride, padding):
+    dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
+    return dx * np.nan, dweight, dbias
+
+
+@wrong("backward", "A sum is missing: summed over axis 1 (of size 1) and axis 2")
+def dbias_over_pixels_of_a_column(dy, x, weight, stride, padding):
+    dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
+    return dx, dweight, dy.sum(axis=(0, 3)).reshape(len(weight), 1, -1)

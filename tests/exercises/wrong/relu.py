@@ -44,6 +44,43 @@ def if_on_an_array(x):
     return 0 * x
 
 
+@wrong("forward", "the same as the argument x")
+def nothing(x):
+    return x.copy()
+
+
+@wrong("forward", "still raises NotImplementedError")
+def not_for_images(x):
+    if x.ndim == 4:
+        raise NotImplementedError
+    return np.maximum(x, 0)
+
+
+@wrong("forward", "it has to be (5,), and is ()")
+def largest_of_all(x):
+    return np.max(x, 0)
+
+
+@wrong("forward", "raises NameError: name 'zero' is not defined")
+def unknown_name(x):
+    return np.where(x > 0, x, zero)  # noqa: F821
+
+
+@wrong("forward", "ends the program")
+def leaves(x):
+    raise SystemExit
+
+
+@wrong("forward", "it is a list")
+def a_list(x):
+    return np.maximum(x, 0).tolist()
+
+
+@wrong("forward", "its dtype is complex128")
+def complex_numbers(x):
+    return np.maximum(x, 0) + 0j
+
+
 @wrong("forward", "It is wrong in: rows; images")
 def a_loop_over_one_axis(x):
     y = x.copy()
