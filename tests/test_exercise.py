@@ -4,8 +4,10 @@ tests/exercises holds the answers: solutions/ right ones in several styles, wron
 what the hint has to say.
 """
 
+import functools
 import inspect
 import itertools
+import re
 import subprocess
 import sys
 import time
@@ -14,10 +16,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from exercises.answers import NAMES, solutions, wrong_answers
+from exercises.answers import NAMES, SOLUTIONS, solutions, wrong_answers
 
+import tinynet as tn
 from tinynet import exercise
-from tinynet.exercise import check_answers, check_file
+from tinynet.exercise import check_answers, check_file, report
 from tinynet.exercises import EXERCISES, arguments
 from tinynet.exercises import run as running
 from tinynet.exercises.answer import close
@@ -307,6 +310,35 @@ def test_a_file_that_is_not_there_is_missed_with_the_places(tmp_path, monkeypatc
     assert capsys.readouterr().out.count("no file") == len(NAMES)
 
 
+# -- the README --
+
+
+def test_the_readme_shows_what_the_checker_says(capsys):
+    readme = (BLANKS / "README.md").read_text(encoding="utf-8")
+    right = load(solutions("conv2d")[0])
+    wrong = next(w for w in wrong_answers("conv2d") if w.says.startswith("dbias lacks the sum"))
+    said = report(
+        EXERCISES["conv2d"],
+        check_answers(EXERCISES["conv2d"], right | {"backward": wrong.function}),
+    )
+    shown = re.search(r"conv2d: conv2d.py\n(.*?)\n```", readme, re.DOTALL)[1]
+    assert said.startswith(shown)
+
+
+def test_the_readme_lists_the_exercises_in_order_and_its_layer_trains(monkeypatch):
+    readme = (BLANKS / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[`(\w+)`\]\(\1\.py\)", readme, re.MULTILINE) == NAMES
+    assert all(EXERCISES[name].title for name in NAMES)
+    block = next(b for b in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fit" in b)
+    runs = []
+    monkeypatch.setattr(tn, "fit", lambda model, x, y, **settings: runs.append((model, x)))
+    monkeypatch.syspath_prepend(SOLUTIONS)
+    exec(block, {"__name__": "readme"})
+    ((model, x),) = runs
+    assert model(tn.train.as_input(x[:2])).shape == (2, 10)
+    monkeypatch.delitem(sys.modules, "relu")
+
+
 # -- trying by hand --
 
 
@@ -319,6 +351,10 @@ def test_a_case_can_be_tried_by_hand(answer_file, capsys):
     assert arguments("relu", "forward", "images", np.float32)[0].dtype == np.float32
     x[0] = 7
     assert arguments("relu", "backward", "with zeros")[1][0] == 0
+    answer_file(RIGHT.replace("np.maximum(x, 0)", "np.maximum(x, np.float64(0))"))
+    exercise.main(["relu"])
+    said = capsys.readouterr().out
+    assert 'forward(*arguments("relu", "forward", "a few values", "float32"))' in said
     with pytest.raises(KeyError, match="'wit zeros' is none of 'a few values'"):
         arguments("relu", "backward", "wit zeros")
 
@@ -333,6 +369,11 @@ def test_not_begun_is_not_a_finding():
         "not begun",
         "wrong",
     ]
+
+
+def test_a_function_need_not_be_written_with_def():
+    assert check(TASKS["relu", "forward"], functools.partial(np.maximum, 0)) == []
+    assert check(TASKS["relu", "forward"], np.abs)[0].hint.startswith("Negative values come out")
 
 
 # -- the command itself --

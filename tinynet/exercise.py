@@ -72,33 +72,34 @@ def find(exercise):
     )
 
 
-def report(exercise, results):
-    """What to tell the student, as text."""
+def report(exercise, results, module=None):
+    """What to tell the student, as text. module: the name of the student's module."""
     width = max(len(result.name) for result in results)
     lines = [f"  {result.name:{width}}  {result.state}" for result in results]
+    by_hand = []
     for result in results:
-        for about, hint, _, evidence in result.findings:
-            title = result.name if about == result.name else f"{result.name}: {about}"
-            lines += ["", title, *_wrapped(hint, "  ")]
-            if evidence:
-                lines.append("")
-            for line in evidence:
+        for finding in result.findings:
+            whole = finding.about == result.name
+            title = result.name if whole else f"{result.name}: {finding.about}"
+            lines += ["", title, *_wrapped(finding.hint, "  ")]
+            lines += [""] * bool(finding.evidence)
+            for line in finding.evidence:
                 lines += _wrapped(line, "    ")
-    for result in results:
-        for found in result.findings:
-            if found.case:
-                return "\n".join([*lines, *_by_hand(exercise, result, found)])
-    return "\n".join(lines)
+            if finding.case and not by_hand:
+                by_hand = _by_hand(exercise.name, result.name, finding, module or exercise.name)
+    return "\n".join(lines + by_hand)
 
 
-def _by_hand(exercise, result, found):
-    call = f'{result.name}(*arguments("{exercise.name}", "{result.name}", "{found.case}"))'
+def _by_hand(exercise, function, finding, module):
+    names = [exercise, function, finding.case]
+    names += [finding.dtype] * (finding.dtype != "float64")
+    quoted = ", ".join(f'"{name}"' for name in names)
     return [
         "",
-        f"To try this case yourself, in Python, beside {exercise.name}.py:",
-        f"    from {exercise.name} import {result.name}",
+        f"To try this case yourself, in Python, where {module}.py is:",
+        f"    from {module} import {function}",
         "    from tinynet.exercises import arguments",
-        f"    {call}",
+        f"    {function}(*arguments({quoted}))",
     ]
 
 
@@ -119,7 +120,7 @@ def check_one(exercise, path):
     except Unusable as error:
         print("\n".join(_wrapped(str(error), "  ")))
         return False
-    print(report(exercise, results))
+    print(report(exercise, results, Path(path).stem))
     if printed:
         print("\nYour code printed (not more than 10 lines are shown):")
         print("\n".join(f"  | {line}" for line in printed.splitlines()[:10]))
@@ -141,7 +142,7 @@ def check_all():
         else:
             state = _summary(results)
         states.append(state)
-        print(f"  {exercise.name:13}  {state:40}  {exercise.title}")
+        print(f"  {exercise.name:13}  {state:34}  {exercise.title}")
     print("\npython -m tinynet.exercise NAME says more.")
     return all(state == "right" for state in states)
 
@@ -168,4 +169,5 @@ def main(arguments=None):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # σ² on a console that has no σ
     sys.exit(main())

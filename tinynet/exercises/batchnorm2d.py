@@ -436,7 +436,7 @@ def dweight_batch(dy, x, running_mean, running_var, eps):
 
 
 MEANS = (
-    "It is a mean where a sum belongs. Each use of the parameter has its whole part; the loss's "
+    "It is a mean where a sum belongs. Each use of the parameter counts in full; the loss's "
     "own 1/n is in dy already."
 )
 ONE_SUM = (

@@ -404,7 +404,7 @@ def dbias_no_sum_over_pixels(dy):
 @BACKWARD.mistake(
     "dbias",
     "dbias is a mean where a sum belongs: over the batch, over the pixels, or over both. Each use "
-    "of b[o] has its whole part; the loss's own 1/n is in dy already.",
+    "of b[o] counts in full; the loss's own 1/n is in dy already.",
     axes=[0, (2, 3), (0, 2, 3)],
 )
 def dbias_mean(dy, axes):

@@ -59,7 +59,8 @@ def in_float32(task, function):
     """What is right in float64 and not in float32."""
     runs = run_all(task, function, task.cases, FLOAT32)
     if any(r.got is None for r in runs):
-        return [stopped(task, runs, "In float64 it is right; in float32 it")]
+        only = stopped(task, runs, "In float64 it is right; in float32 it")
+        return [only._replace(dtype="float32")]
     findings = written(task, runs)
     for name in task.output_names:
         findings += wrong_dtype(task, name, runs)
@@ -68,7 +69,7 @@ def in_float32(task, function):
             hint = "This is right in float64 and loses accuracy in float32. "
             hint += bad[0].case.hint or "Which numbers of very different size meet in a sum?"
             findings.append(finding(task, bad[0].case, hint, name, [numbers(bad[0], name)]))
-    return findings
+    return [f._replace(dtype="float32") for f in findings]
 
 
 # -- beside the values --

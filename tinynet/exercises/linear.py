@@ -131,7 +131,9 @@ def dbias_over_outputs(dy):
 
 
 @BACKWARD.mistake(
-    "dbias", "Each b[o] is met once in every row, with factor dy[n, o], and not with factor 1."
+    "dbias",
+    "This counts the rows. In each of them b[o] has the factor 1, which the chain rule multiplies "
+    "by dy[n, o].",
 )
 def dbias_counts(dy):
     return np.full(dy.shape[1], len(dy))

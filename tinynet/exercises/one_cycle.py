@@ -66,9 +66,12 @@ RATE = Task(rate, "lr", CASES)
 MOMENTUM = Task(momentum, "mu", CASES)
 
 
-def along(first, peak, last, step, total_steps, pct_start, top=None, end=None, curve=None):
-    """The schedule: from first to peak to last, where the peak and the end are moved at will."""
-    curve = curve or (lambda part: (1 - math.cos(math.pi * part)) / 2)
+def half_cosine(part):
+    return (1 - math.cos(math.pi * part)) / 2
+
+
+def along(first, peak, last, step, total_steps, pct_start, top=None, end=None, curve=half_cosine):
+    """The schedule: from first to peak to last, where peak, end and curve are changed at will."""
     top = pct_start * total_steps - 1 if top is None else top
     end = total_steps - 1 if end is None else end
     if step <= top:
@@ -81,8 +84,18 @@ def rates(max_lr, div_factor, final_div_factor):
     return first, max_lr, first / final_div_factor
 
 
-STRAIGHT = "This goes along straight lines. The first, the last and the highest value are right; "
-STRAIGHT += "between them the curve is half a cosine, which begins and ends level."
+def straight(part):
+    return part
+
+
+def quarter_cosine(part):
+    return 1 - math.cos(math.pi / 2 * part)
+
+
+STRAIGHT = (
+    "This goes along straight lines. The first, the last and the highest value are right; between "
+    "them the curve is half a cosine, which begins and ends level."
+)
 PEAK = (
     "The curve is right but for where its peak is: steps are counted from 0, so the first part "
     "ends in step pct_start·total_steps − 1."
@@ -96,7 +109,7 @@ END = (
 @RATE.mistake("lr", STRAIGHT)
 def rate_straight(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
     three = rates(max_lr, div_factor, final_div_factor)
-    return along(*three, step, total_steps, pct_start, curve=lambda part: part)
+    return along(*three, step, total_steps, pct_start, curve=straight)
 
 
 @RATE.mistake("lr", PEAK)
@@ -148,10 +161,9 @@ def begins_at_zero(step, total_steps, max_lr, pct_start, div_factor, final_div_f
     "lr",
     "The curve is half as far along the cosine as it should be: a half cosine is cos from 0 to π.",
 )
-def quarter_cosine(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+def rate_quarter(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
     three = rates(max_lr, div_factor, final_div_factor)
-    quarter = lambda part: 1 - math.cos(math.pi / 2 * part)  # noqa: E731
-    return along(*three, step, total_steps, pct_start, curve=quarter)
+    return along(*three, step, total_steps, pct_start, curve=quarter_cosine)
 
 
 @RATE.mistake("lr", "The rate only falls, from max_lr: the way up is missing.")
@@ -172,7 +184,7 @@ def with_the_rate(step, total_steps, base_momentum, max_momentum, pct_start):
 @MOMENTUM.mistake("mu", STRAIGHT)
 def momentum_straight(step, total_steps, base_momentum, max_momentum, pct_start):
     three = max_momentum, base_momentum, max_momentum
-    return along(*three, step, total_steps, pct_start, curve=lambda part: part)
+    return along(*three, step, total_steps, pct_start, curve=straight)
 
 
 @MOMENTUM.mistake("mu", PEAK)

@@ -79,7 +79,7 @@ def call(function, arguments, path=None):
 
     path: the file whose lines are worth naming; by default that of the function.
     """
-    path = str(path or function.__code__.co_filename)
+    path = str(path or getattr(getattr(function, "__code__", None), "co_filename", ""))
     result, error = None, None
 
     def work():

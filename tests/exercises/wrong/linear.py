@@ -69,7 +69,7 @@ def dbias_wrong_axis(dy, x, weight):
     return dy @ weight, dy.T @ x, dy.sum(axis=1)
 
 
-@wrong("backward", "and not with factor 1")
+@wrong("backward", "This counts the rows")
 def dbias_of_ones(dy, x, weight):
     return dy @ weight, dy.T @ x, np.ones_like(dy).sum(axis=0)
 
