@@ -341,11 +341,14 @@ def factor_two(dy, x, weight, running_mean, running_var, eps, training, factor):
 
 
 @BACKWARD.mistake(
-    "dx", "A sum stands in dx where a mean belongs: what becomes of the 1/m of μ and of σ²?"
+    "dx",
+    "A sum stands in dx where a mean belongs: what becomes of the 1/m of μ and of σ²?",
+    is_sum=[(1, 1), (1, 0), (0, 1)],
 )
-def sums(dy, x, weight, running_mean, running_var, eps, training):
+def sums(dy, x, weight, running_mean, running_var, eps, training, is_sum):
     m = x.size // x.shape[1]
-    return dx_with(dy, x, weight, running_mean, running_var, eps, training, m, m)
+    factors = (m if yes else 1 for yes in is_sum)
+    return dx_with(dy, x, weight, running_mean, running_var, eps, training, *factors)
 
 
 @BACKWARD.mistake(

@@ -92,9 +92,9 @@ def written(task, runs):
         return []
     names = guilty[0].written
     hint = (
-        f"It writes to its argument{'s' * (len(names) > 1)} {' and '.join(names)}. The array "
-        "belongs to the caller, who still needs it (another layer may have kept it for its own "
-        "backward pass). Look for an assignment to a part of it, or +=, -=, *=, or out=, and "
+        f"It writes to its argument{'s' * (len(names) > 1)} {' and '.join(names)}. What it is "
+        "given belongs to the caller, who still needs it (another layer may have kept it for its "
+        "own backward pass). Look for an assignment to a part of it, or +=, -=, *=, or out=, and "
         "work on a new array."
     )
     return [finding(task, guilty[0].case, hint)]
