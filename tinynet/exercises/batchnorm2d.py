@@ -116,6 +116,18 @@ for wrong_axes, hint in {
 
 @FORWARD.mistake(
     "y",
+    "Mean and variance lie along the wrong axis: an array (c,) beside one of shape (n, c, h, w) "
+    "goes along the last axis. How many axes of length 1 does it need behind c?",
+    affine=[True, False],
+)
+def along_columns(x, weight, bias, running_mean, running_var, eps, training, affine):
+    mean, var = statistics(x, running_mean, running_var, training)
+    xhat = (x - mean) / np.sqrt(var + eps)
+    return column(weight) * xhat + column(bias) if affine else weight * xhat + bias
+
+
+@FORWARD.mistake(
+    "y",
     "Batch statistics are used in evaluation, too. There y must not depend on what else is in the "
     "batch: which mean and variance are left?",
 )

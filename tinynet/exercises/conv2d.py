@@ -191,6 +191,15 @@ def bias_for_each_weight(x, weight, bias, stride, padding):
 
 
 @FORWARD.mistake(
+    "y",
+    "The bias lies along the wrong axis: an array (o,) added to one of shape (n, o, oh, ow) goes "
+    "along the last axis. How many axes of length 1 does it need behind o?",
+)
+def bias_along_columns(x, weight, bias, stride, padding):
+    return forward(x, weight, 0 * bias, stride, padding) + bias
+
+
+@FORWARD.mistake(
     "y", "Every filter gets the bias of the first one. There are o of them, one for each filter."
 )
 def first_bias(x, weight, bias, stride, padding):

@@ -151,6 +151,23 @@ def loss_sum(logits, labels):
     return -picked(log_softmax(logits), labels).sum()
 
 
+WHOLE_ARRAY = (
+    "The sum of the softmax runs over the whole array. Each row has probabilities of its own, "
+    "which add up to 1: over which axis?"
+)
+
+
+@FORWARD.mistake("loss", WHOLE_ARRAY)
+def loss_whole_array(logits, labels):
+    return -np.log(picked(softmax(logits, None), labels)).mean()
+
+
+@FORWARD.mistake("loss", WHOLE_ARRAY)
+def loss_whole_array_over_max(logits, labels):
+    z = logits - logits.max()
+    return (np.log(np.exp(z).sum()) - picked(z, labels)).mean()
+
+
 @FORWARD.mistake("loss", "There is a loss for each row. The mean over them is missing.")
 def loss_of_each_row(logits, labels):
     return -picked(log_softmax(logits), labels)
@@ -271,6 +288,16 @@ def columns_of_all_labels(logits, labels):
 @BACKWARD.mistake("dlogits", WRONG_AXIS)
 def gradient_wrong_axis(logits, labels):
     return gradient(np.exp(log_softmax(logits, 0)), labels)
+
+
+@BACKWARD.mistake("dlogits", WHOLE_ARRAY)
+def gradient_whole_array(logits, labels):
+    return gradient(softmax(logits, None), labels)
+
+
+@BACKWARD.mistake("dlogits", WHOLE_ARRAY)
+def gradient_whole_array_over_max(logits, labels):
+    return gradient(softmax(logits - logits.max(), None), labels)
 
 
 @BACKWARD.mistake(

@@ -126,17 +126,14 @@ def wrong_values(task, runs):
             findings.append(by_mistake(task, mistake, explained, runs))
             wrong -= set(explained)
     ran = [r for r in runs if r.got is not None]
+    halted = [r for r in runs if r.got is None]
     for name in task.output_names:
         if name not in wrong:
             findings += wrong_dtype(task, name, ran)
         elif not all(r.correct(name) for r in ran):
-            bad = [r for r in ran if not r.correct(name)]
-            findings.append(
-                by_relation(task, name, ran, bad)
-                or in_part(task, name, bad)
-                or unexplained(task, name, ran, bad)
-            )
-    if len(ran) < len(runs) and not findings:
+            findings.append(unexplained(task, name, ran, halted))
+            halted = []  # told once
+    if halted and not findings:
         findings.append(stopped(task, runs))
     return merged(task, findings)
 
@@ -162,41 +159,39 @@ def by_mistake(task, mistake, explained, runs):
             return finding(task, r.case, mistake.hint, ", ".join(explained), [line])
 
 
-def by_relation(task, name, runs, bad):
+def unexplained(task, name, ran, halted):
+    """The Finding about an output that no mistake explains wholly."""
+    right = [r for r in ran if r.correct(name)]
+    bad = [r for r in ran if not r.correct(name)]
     hint = relation(task, name, bad)
-    return hint and finding(task, bad[0].case, hint, name, where(name, runs, bad))
+    if hint is None and (found := in_part(task, name, bad)):
+        return found
+    if hint is None and len(bad) == 1:
+        hint = bad[0].case.hint
+    lines = [numbers(bad[0], name)]
+    if right:
+        lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
+    if halted:
+        lines.append(f"In the case “{halted[0].case.what}” it {halted[0].stopped}")
+    return finding(task, bad[0].case, hint or description(task, name, bad), name, lines)
 
 
 def in_part(task, name, bad):
     """The Finding that a mistake explains several of the wrong runs of an output, or None."""
+    finite = [r for r in bad if np.isfinite(r.got[name]).all()]  # NaN agrees with any NaN
     best, most = None, []
     for mistake in task.mistakes:
         if name in mistake.outputs:
-            explained = [r for r in bad if gives(mistake, r)]
+            explained = [r for r in finite if gives(mistake, r)]
             if len(explained) > len(most):
                 best, most = mistake, explained
-    if len(most) < min(2, len(bad)):
-        return None  # one case alone may agree by chance: one of size 1, say
+    if len(most) < 2:
+        return None  # one case may agree by chance: one of size 1, say
     rest = [r for r in bad if not any(r is other for other in most)]
     lines = [numbers(most[0], name), f"This explains what is wrong in: {listed(most)}."]
     if rest:
         lines.append(f"Something else is wrong in: {listed(rest)}.")
     return finding(task, most[0].case, best.hint, name, lines)
-
-
-def unexplained(task, name, runs, bad):
-    hint = bad[0].case.hint if len(bad) == 1 else ""
-    hint = hint or description(task, name, bad)
-    return finding(task, bad[0].case, hint, name, where(name, runs, bad))
-
-
-def where(name, runs, bad):
-    """Lines on the first wrong value, and on the cases."""
-    lines = [numbers(bad[0], name)]
-    right = [r for r in runs if r.correct(name)]
-    if right:
-        lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
-    return lines
 
 
 def listed(runs, most=4):

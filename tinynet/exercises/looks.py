@@ -20,7 +20,7 @@ def relation(task, name, runs):
 
 
 def description(task, name, runs):
-    """A hint about the first of the runs for which there is one."""
+    """A hint about the first of these runs."""
     looks = (look(task, name, runs) for look in (shape, not_finite, part))
     return next(hint for hint in looks if hint)
 
@@ -179,26 +179,38 @@ def shape(task, name, runs):
     if got.ndim != right.ndim or name not in task.axes:
         axes = f", ({', '.join(names)})" if name in task.axes else ""
         return f"The shape differs: it has to be {right.shape}{axes}, and is {got.shape}."
-    where = ", ".join(
-        f"axis {i} ({names[i]}) has to be {right.shape[i]} long and is {got.shape[i]}"
-        for i in range(right.ndim)
-        if got.shape[i] != right.shape[i]
-    )
-    return f"The shape differs: {where}."
+    where = []
+    for axis, letter in enumerate(names):
+        same = sizes_like(task, name, axis, runs)
+        if len(runs) > 2 and same and letter not in same:
+            where.append(f"axis {axis} has to be as long as {letter}, and is as long as {same[0]}")
+        elif got.shape[axis] != right.shape[axis]:
+            sizes = f"{right.shape[axis]} long, and is {got.shape[axis]}"
+            where.append(f"axis {axis} ({letter}) has to be {sizes}")
+    return f"The shape differs: {'; '.join(where)}."
+
+
+def sizes_like(task, name, axis, runs):
+    """The names of the sizes that the axis has in all these runs."""
+    sizes = [task.sizes({**run.arguments, **run.right}) for run in runs]
+    return [
+        letter
+        for letter in sizes[0]
+        if all(s.get(letter) == r.got[name].shape[axis] for s, r in zip(sizes, runs, strict=True))
+    ]
 
 
 def not_finite(task, name, runs):
-    for run in runs:
-        got = run.got[name]
-        count = int((~np.isfinite(got)).sum())
-        if count and np.isfinite(run.right[name]).all():
-            kinds = [k for k, is_kind in (("NaN", np.isnan), ("∞", np.isinf)) if is_kind(got).any()]
-            return (
-                f"{count} of {got.size} values are {' or '.join(kinds)}. Which operation makes "
-                "them: 0/0, ∞ − ∞, exp of a large number, log of 0, or the root of a negative "
-                f"number? {run.case.hint}"
-            ).strip()
-    return None
+    got, right = runs[0].got[name], runs[0].right[name]
+    count = int((~np.isfinite(got)).sum())
+    if not count or not np.isfinite(right).all():
+        return None
+    kinds = [kind for kind, is_it in (("NaN", np.isnan), ("∞", np.isinf)) if is_it(got).any()]
+    return (
+        f"{count} of {got.size} values are {' or '.join(kinds)}. Which operation makes them: 0/0, "
+        "∞ − ∞, exp of a large number, log of 0, or the root of a negative number? "
+        f"{runs[0].case.hint}"
+    ).strip()
 
 
 def part(task, name, runs):

@@ -52,6 +52,13 @@ def instance_norm(x, weight, bias, running_mean, running_var, eps, momentum, tra
     return y, *running(x, running_mean, running_var, momentum, training)
 
 
+@wrong("forward", "How many axes of length 1 does it need")
+def not_broadcast(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    y = wide(weight) * (x - mean) / np.sqrt(var + eps) + wide(bias)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
 @wrong("forward", "Each pixel has a mean and a variance of its own")
 def over_the_batch_only(x, weight, bias, running_mean, running_var, eps, momentum, training):
     mean, var = wide(running_mean), wide(running_var)

@@ -96,7 +96,7 @@ def bias_inside_the_loop(x, weight, bias, stride, padding):
     return y
 
 
-@wrong("forward", "axis 3 (ow) has to be")
+@wrong("forward", "axis 3 has to be as long as ow, and is as long as oh")
 def square_images_only(x, weight, bias, stride, padding):
     framed = frame(x, padding)
     kh, kw = weight.shape[2:]
@@ -120,6 +120,11 @@ def zeros_in_float64(x, weight, bias, stride, padding):
 def padding_of_ones(x, weight, bias, stride, padding):
     sides = ((0, 0), (0, 0), (padding, padding), (padding, padding))
     return slide(np.pad(x, sides, constant_values=1), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "How many axes of length 1 does it need")
+def bias_broadcast(x, weight, bias, stride, padding):
+    return slide(frame(x, padding), weight, stride) + bias
 
 
 @wrong("forward", "by the same amount")
@@ -309,3 +314,9 @@ def dx_of_nan(dy, x, weight, stride, padding):
 def dbias_over_pixels_of_a_column(dy, x, weight, stride, padding):
     dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
     return dx, dweight, dy.sum(axis=(0, 3)).reshape(len(weight), 1, -1)
+
+
+@wrong("backward", "axis 0 has to be as long as o, and is as long as ow")
+def dbias_over_the_wrong_axes(dy, x, weight, stride, padding):
+    dx, dweight, _ = gradients(dy, x, weight, stride, padding)
+    return dx, dweight, dy.sum(axis=(0, 1, 2))
