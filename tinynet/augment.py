@@ -24,6 +24,13 @@ class RandomAffine:
     rotation: up to so many degrees either way. scale: rows and columns each stretched by a factor
     in 1 ± scale. shear: rows slanted by up to so many pixels a row. shift: moved by up to so many
     pixels, down and right. All are drawn uniformly.
+
+    >>> images = np.zeros((2, 5, 5), np.uint8)
+    >>> images[:, 2] = 255  # a horizontal line
+    >>> turn = RandomAffine(rotation=45, scale=0, shear=0, shift=0)
+    >>> turned = turn(images, np.random.default_rng(0))
+    >>> turned.shape, turned.dtype
+    ((2, 5, 5), dtype('uint8'))
     """
 
     def __init__(self, rotation=12.0, scale=0.1, shear=0.15, shift=2.0):
@@ -66,6 +73,10 @@ class RandomElastic:
     smoothness: σ in pixels of the Gaussian that blurs the displacements: small ones crumple the
     digit, large ones only shift and turn it. affine: the affine maps, a RandomAffine. Drawing
     the picture once for both keeps it sharper than two interpolations would.
+
+    >>> bend = RandomElastic(displacement=0.5, smoothness=4.0, affine=RandomAffine(shift=1.0))
+    >>> bend(np.zeros((2, 28, 28), np.uint8), np.random.default_rng(0)).shape
+    (2, 28, 28)
     """
 
     def __init__(self, displacement=0.5, smoothness=4.0, affine=None):

@@ -22,6 +22,16 @@ class WeightAverage:
 
     decay: d in [0, 1), a step. Averaged weights see other activations than the latest weights did,
     hence the running statistics are averaged with them: those of one step do not fit.
+
+    >>> from tinynet import Linear
+    >>> model = Linear(1, 1, bias=False)
+    >>> average = WeightAverage(model, decay=0.5)
+    >>> for weight in (0.0, 3.0):
+    ...     model.weight.data[...] = weight
+    ...     average.update()
+    >>> with average.in_place():
+    ...     print(model.weight.data)  # (0.5·0 + 3) / (0.5 + 1)
+    [[2.]]
     """
 
     def __init__(self, model, decay):

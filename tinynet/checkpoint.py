@@ -26,21 +26,42 @@ def save(model, path):
     The file is written beside its place, and moved there once it is complete and on the disk:
     a crash or a full disk leaves an older file as it was. Raises OSError (FileNotFoundError if
     the folder does not exist) if it cannot be written.
+
+    >>> from tinynet import Linear
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Linear(3, 2), f"{folder}/weights.npz")
+    ...     os.listdir(folder)
+    ['weights.npz']
     """
     path = Path(path)
+    write_whole(path, f".tinynet-{secrets.token_hex(8)}.tmp", model.state_dict())
+
+
+def write_whole(path, temporary, state):
+    """An .npz of {name: array} at path; or, whatever happens, what was there before.
+
+    temporary: the name that the file has, in the same folder, until it is complete.
+    """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected a folder that exists, got {path.parent}")
     if path.exists() and not path.is_file():  # the move would replace even /dev/null
         raise FileExistsError(f"save: expected a file to write, got {path}, which is not a file")
-    temporary = path.parent / f".tinynet-{secrets.token_hex(8)}.tmp"
+    temporary = path.parent / temporary
     try:
-        with open(temporary, "xb") as file:
-            _write_npz(file, model.state_dict())
+        with open(temporary, "wb") as file:
+            _write_npz(file, state)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)  # still there only if something failed
+    if os.name == "posix":
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)  # the move itself, too, is on the disk
+        finally:
+            os.close(folder)
 
 
 def load(model, path):
@@ -48,17 +69,31 @@ def load(model, path):
 
     Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
     not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
+
+    >>> from tinynet import Linear
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save(Linear(3, 2), f"{folder}/weights.npz")
+    ...     load(Linear(4, 2), f"{folder}/weights.npz")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    tinynet.errors.FileFormatError: ...weight: expected float32 (2, 4), got float32 (2, 3)...
     """
-    own = model.state_dict()
+    what = f"no weights for this {type(model).__name__}"
+    model.load_state_dict(read_whole(path, model.state_dict(), what))
+
+
+def read_whole(path, own, otherwise):
+    """The arrays of a file, by name, with exactly the names, shapes and dtypes of own.
+
+    Raises FileFormatError, which says what it is otherwise, if the file has others or is damaged.
+    """
     with open(path, "rb") as file:
         try:
-            state = _read_npz(file, own)
+            return _read_npz(file, own)
         except Exception as error:  # zipfile and numpy raise many kinds on bytes without sense
             raise FileFormatError(
-                f"{path}: no weights for this {type(model).__name__}: "
-                f"{str(error) or type(error).__name__}; nothing was loaded"
+                f"{path}: {otherwise}: {str(error) or type(error).__name__}; nothing was loaded"
             ) from error
-    model.load_state_dict(state)
 
 
 def _write_npz(file, state):

@@ -52,6 +52,11 @@ def gradcheck(layer, x, *, eps=1e-6, atol=1e-7, rtol=1e-5, rng=None, max_exact=1
     Raises GradientError, naming the array, index and both values (also in its attributes array,
     index, analytic, numerical), or the part of a layer's contract that is broken. TypeError or
     ValueError: x is no array of finite floats; and what forward itself raises on x.
+
+    >>> from tinynet import Linear
+    >>> report = gradcheck(Linear(3, 2, rng=0), np.ones((4, 3)))
+    >>> [array.name for array in report.arrays]
+    ['bias', 'weight', 'dx']
     """
     if not isinstance(layer, Layer):
         raise TypeError(f"gradcheck: expected a Layer, got {type(layer).__name__}")

@@ -198,6 +198,13 @@ class Sequential(Layer):
     """Layers in a row: y = last(…second(first(x))).
 
     Indexable (a slice is a Sequential of the same layers), iterable; `.layers` is the list.
+
+    >>> from tinynet import Conv2d, Flatten
+    >>> model = Sequential(Conv2d(1, 8, 3), Flatten())
+    >>> model.output_shape((64, 1, 28, 28))
+    (64, 5408)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias']
     """
 
     can_skip_dx = True

@@ -16,6 +16,12 @@ def mnist_lite(rng=None, *, pretrained=False):
 
     rng: a numpy Generator, or a seed, for the initial weights. pretrained: the weights of a
     finished run instead, the default recipe's with seed 0, for images fed in as `fit` does it.
+
+    >>> from tinynet import predict_proba
+    >>> from tinynet.datasets import mnist
+    >>> _, (x, y) = mnist()
+    >>> predict_proba(mnist_lite(pretrained=True), x[:8]).argmax(axis=1), y[:8]
+    (array([7, 2, 1, 0, 4, 1, 4, 9]), array([7, 2, 1, 0, 4, 1, 4, 9], dtype=uint8))
     """
     if pretrained:
         model = mnist_lite()

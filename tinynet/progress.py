@@ -8,15 +8,17 @@ from tqdm.std import tqdm as text_tqdm
 
 
 class Bar:
-    """A bar of `total` steps: step(postfix) after each; use it in a with statement."""
+    """A bar of `total` steps, of which some are done: step(postfix) after each of the others; use
+    it in a with statement.
+    """
 
-    def __init__(self, total, description, show=True):
+    def __init__(self, total, description, show=True, done=0):
         self.total, self.description, self.show = total, description, show
         in_notebook = any("notebook" in base.__module__ for base in tqdm.__mro__)
         self.live = show and (in_notebook or sys.stderr.isatty())
-        self.bar = tqdm(total=total, desc=description, disable=not self.live)
+        self.bar = tqdm(total=total, desc=description, initial=done, disable=not self.live)
         self.started = time.perf_counter()
-        self.done, self.postfix = 0, ""
+        self.done, self.postfix = done, ""
 
     def step(self, postfix=""):
         self.done += 1

@@ -17,6 +17,11 @@ def summary(model, input_shape):
 
     input_shape: of one example, as a tuple: (1, 28, 28), (784,). TypeError or ValueError if it is
     not a tuple of positive ints; and what the layers raise if it does not suit them.
+
+    >>> from tinynet.models import mnist_lite
+    >>> table = summary(mnist_lite(), (1, 28, 28))
+    >>> table.total_params, table.multiply_adds
+    (11950, 2176776)
     """
     if not isinstance(model, Layer):
         raise TypeError(f"summary: expected a Layer, got {type(model).__name__}")

@@ -15,6 +15,7 @@ import numpy as np
 from .average import WeightAverage
 from .loss import CrossEntropyLoss, softmax
 from .optim import SGD, OneCycleLR
+from .resume import Checkpoint, Progress, described, digest
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training digits, in 0 … 1
 
@@ -41,6 +42,9 @@ def fit(
     augment=None,
     seed=0,
     history_path=None,
+    checkpoint_path=None,
+    checkpoint_every=None,
+    resume=False,
     progress=True,
 ):
     """Train a classifier with SGD (Nesterov) on a one-cycle schedule; returns its history.
@@ -53,31 +57,71 @@ def fit(
     the weights themselves. augment: called with (images, rng), gives images. seed: of shuffling and
     augmentation. progress: show bars, and the test accuracy of each epoch.
 
+    checkpoint_path: a file to keep the run in, after each epoch and, if checkpoint_every is given,
+    every so many steps. With resume, a run goes on from that file, where there is one, and ends
+    with the same weights, bit for bit, as if it had not been stopped; the arguments must be those
+    that the file was made with.
+
     The history is a list with a dict for each epoch: epoch, loss, accuracy (of the batches as
     they were trained on), test_loss, test_accuracy, lr, momentum (at the epoch's end), seconds.
     It is written to history_path, as CSV, after each epoch.
 
     Raises FloatingPointError if the loss is not finite: the weights are then as they were before
-    that step. Bad arguments raise ValueError or TypeError before anything is changed.
+    that step. Bad arguments raise ValueError or TypeError before anything is changed, and so do
+    a checkpoint of another run and (FileFormatError, a ValueError) a damaged one. OSError if a
+    file cannot be written; an older one then stays as it was.
+
+    >>> from tinynet import Flatten, Linear, Sequential, datasets
+    >>> (x, y), _ = datasets.mnist()
+    >>> model = Sequential(Flatten(), Linear(784, 10, rng=0))
+    >>> history = fit(model, x[:1000], y[:1000], epochs=5, max_lr=0.01, progress=False)
+    >>> history[-1]["accuracy"] > 0.8
+    True
     """
     y = checked_data("fit", x, y, batch_size)
     if test is not None:
         test = test[0], checked_data("fit: test", *test, batch_size)
     if epochs < 1:
         raise ValueError(f"fit: expected epochs ≥ 1, got {epochs}")
+    if resume and checkpoint_path is None:
+        raise ValueError("fit: resume needs a checkpoint_path to go on from")
+    if checkpoint_every is not None and not checkpoint_every >= 1:
+        raise ValueError(f"fit: expected checkpoint_every ≥ 1, got {checkpoint_every}")
     rng = np.random.default_rng(seed)
     loss = CrossEntropyLoss(label_smoothing)
     optimizer = SGD(decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
     steps = -(-len(x) // batch_size)  # in an epoch
     schedule = OneCycleLR(optimizer, max_lr, epochs * steps)  # sets rate and momentum
     mean = WeightAverage(model, average) if average else None
-    history = []
-    for epoch in range(1, epochs + 1):
-        started = time.perf_counter()
-        with progress_bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
-            inputs = augmented(x, y, batches(len(x), batch_size, rng), augment, rng)
-            mean_loss, accuracy = _train_epoch(model, inputs, loss, optimizer, schedule, mean, bar)
-        row = {"epoch": epoch, "loss": mean_loss, "accuracy": accuracy}
+    at = Progress()
+    checkpoint = None
+    if checkpoint_path is not None:
+        settings = dict(
+            epochs=epochs, batch_size=batch_size, max_lr=max_lr, weight_decay=weight_decay,
+            label_smoothing=label_smoothing, average=average, augment=described(augment),
+            seed=described(seed), model=described(model), examples=len(x), data=digest(x, y),
+            test_examples=0 if test is None else len(test[0]),
+        )  # fmt: skip
+        checkpoint = Checkpoint(checkpoint_path, settings, model, optimizer, mean, rng, at)
+        if resume and checkpoint.path.exists():
+            checkpoint.load()
+            schedule.go_to(at.epoch * steps + at.step)
+            if mean:
+                mean.steps = schedule.steps
+
+    def after_step():
+        done = at.epoch * steps + at.step
+        if checkpoint and checkpoint_every and done % checkpoint_every == 0 and at.step < steps:
+            at.seconds = time.perf_counter() - started
+            checkpoint.save()
+
+    while at.epoch < epochs:
+        started = time.perf_counter() - at.seconds
+        with progress_bar(steps, f"Epoch {at.epoch + 1}/{epochs}", progress, at.step) as bar:
+            inputs = augmented(x, y, _order(len(x), batch_size, rng, at), augment, rng)
+            _train_epoch(model, inputs, loss, optimizer, schedule, mean, at, bar, after_step)
+        row = {"epoch": at.epoch + 1, "loss": at.total_loss / at.seen}
+        row |= {"accuracy": at.correct / at.seen}
         if test is not None:
             with mean.in_place() if mean else nullcontext():
                 result = evaluate(model, *test, batch_size=batch_size, progress=progress)
@@ -87,18 +131,19 @@ def fit(
         group = optimizer.param_groups[0]
         row |= {"lr": group["lr"], "momentum": group["momentum"]}
         row["seconds"] = time.perf_counter() - started
-        history.append(row)
+        at.next_epoch(row)
         if history_path is not None:
-            write_history(history, history_path)
+            write_history(at.history, history_path)
+        if checkpoint:
+            checkpoint.save()
     if mean:
         mean.swap()
-    return history
+    return at.history
 
 
-def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, bar):
-    """(mean loss, accuracy) of one pass over the batches, with a step after each."""
+def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, at, bar, after_step):
+    """One pass over the batches, with a step after each; `at` counts them."""
     skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
-    total_loss = correct = seen = 0
     model.train()
     for inputs, labels in inputs_and_labels:
         buffers = [(b, b.copy()) for _, b in model.named_buffers()]
@@ -114,19 +159,23 @@ def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, bar)
         if mean:
             mean.update()
 
-        seen += len(labels)
-        total_loss += value * len(labels)
-        correct += int((logits.argmax(axis=1) == labels).sum())
-        bar.step(f"loss={total_loss / seen:.4f}, lr={schedule.get_last_lr()[0]:.6f}")
+        correct = int((logits.argmax(axis=1) == labels).sum())
+        at.count(len(labels), correct, value * len(labels))
+        bar.step(f"loss={at.total_loss / at.seen:.4f}, lr={schedule.get_last_lr()[0]:.6f}")
+        after_step()
     if not all(np.isfinite(p.data).all() for p in model.parameters()):
         raise FloatingPointError(f"fit: weights are not finite after {bar.description}")
-    return total_loss / seen, correct / seen
 
 
 def evaluate(model, x, y, *, batch_size=128, progress=False):
     """Evaluation(loss, accuracy) of a classifier in evaluation mode, on images x and labels y.
 
     x, y as for `fit`. The model's training mode is left as it was.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> evaluate(models.mnist_lite(pretrained=True), x[:500], y[:500]).accuracy
+    1.0
     """
     y = checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
@@ -145,6 +194,11 @@ def predict_proba(model, x, *, batch_size=128):
     """(N, K): the probabilities that a classifier gives to each class, for images as for `fit`.
 
     The model's training mode is left as it was.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> predict_proba(models.mnist_lite(pretrained=True), x[:1]).round(2)
+    array([[0., 0., 0., 0., 0., 0., 0., 1., 0., 0.]], dtype=float32)
     """
     _checked_images("predict_proba", x, batch_size)
     with evaluating(model):
@@ -171,6 +225,18 @@ def batches(n, batch_size, rng):
     order = rng.permutation(n)
     for start in range(0, n, batch_size):
         yield order[start : start + batch_size]
+
+
+def _order(n, batch_size, rng, at):
+    """The batches of the epoch under way that are still to come, as lists of indices."""
+    now = rng.bit_generator.state
+    if at.step == 0:
+        at.rng_before = now
+        return list(batches(n, batch_size, rng))
+    rng.bit_generator.state = at.rng_before  # a run that goes on within an epoch: the same order
+    order = list(batches(n, batch_size, rng))
+    rng.bit_generator.state = now
+    return order[at.step :]
 
 
 def augmented(x, y, batches, augment, rng):
@@ -203,10 +269,10 @@ def write_history(history, path):
     os.replace(aside, path)
 
 
-def progress_bar(total, description, show):
+def progress_bar(total, description, show, done=0):
     from .progress import Bar  # tqdm takes a while to import; `import tinynet` does not wait for it
 
-    return Bar(total, description, show)
+    return Bar(total, description, show, done)
 
 
 def checked_data(who, x, y, batch_size):

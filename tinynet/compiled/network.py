@@ -14,6 +14,14 @@ def compile(model, *, threads=None):
 
     The compiled network shares the model's layers, hence parameters, buffers and training mode:
     training one trains both. It has the same forward, backward, train, eval, state_dict, ….
+
+    >>> import numpy as np
+    >>> from tinynet.models import mnist_lite
+    >>> model = mnist_lite(rng=0)
+    >>> fast = compile(model)
+    >>> x = np.random.default_rng(0).standard_normal((2, 1, 28, 28), np.float32)
+    >>> bool(np.allclose(fast(x), model(x), atol=1e-4))
+    True
     """
     if not isinstance(model, Layer):
         raise TypeError(f"compile: expected a Layer, got {type(model).__name__}")

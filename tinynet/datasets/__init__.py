@@ -36,6 +36,10 @@ def mnist(root=None):
 
     Raises FileNotFoundError or NotADirectoryError if a file or the folder is not there, and
     FileFormatError if a file is damaged, or they do not belong together.
+
+    >>> (x_train, y_train), (x_test, y_test) = mnist()
+    >>> x_train.shape, y_train[:5]
+    ((60000, 28, 28), array([5, 0, 4, 1, 9], dtype=uint8))
     """
     folder = SHIPPED if root is None else Path(root)
     if not folder.is_dir():
@@ -59,6 +63,10 @@ def hold_out(x, y, n=10_000):
 
     What is chosen on the test set is no longer tested by it: choose on digits held out of the
     training set, then train on all of it and look at the test set once.
+
+    >>> train, held_out = hold_out(*mnist()[0])
+    >>> len(train[0]), len(held_out[0])
+    (50000, 10000)
     """
     if len(x) != len(y) or n != int(n) or not 0 < n < len(x):
         raise ValueError(

@@ -37,6 +37,10 @@ class BatchNorm2d(Layer):
     eps: added to the variance. momentum: the weight of the new batch in the running statistics.
     weight γ and bias β: (C,), starting at 1 and 0. As in PyTorch, the batch is normalised by
     its biased variance, while running_var averages the unbiased one.
+
+    >>> x = np.array([1.0, 2.0, 3.0, 4.0]).reshape(4, 1, 1, 1)
+    >>> BatchNorm2d(1)(x).ravel().round(3)
+    array([-1.342, -0.447,  0.447,  1.342])
     """
 
     buffer_names = ("running_mean", "running_var", "num_batches_tracked")

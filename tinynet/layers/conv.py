@@ -30,6 +30,12 @@ class Conv2d(Layer):
     in_channels, out_channels: numbers of channels. kernel_size, stride, padding: in pixels, an
     int or a pair (rows, columns). rng: a numpy Generator or a seed; weight (o, c, kh, kw) and
     bias (o,) start uniform in ±1/√(c·kh·kw), as PyTorch's do.
+
+    >>> conv = Conv2d(1, 8, 3, padding=1, rng=0)
+    >>> conv(np.zeros((64, 1, 28, 28), np.float32)).shape
+    (64, 8, 28, 28)
+    >>> conv.weight, conv.bias
+    (Parameter(8, 1, 3, 3), Parameter(8,))
     """
 
     can_skip_dx = True
@@ -97,6 +103,12 @@ def im2col(x, kernel_size, stride=1, padding=0, fill=0):
     x: (n, c, h, w) → (n, c·kh·kw, oh·ow), with oh = (h + 2·ph − kh) // sh + 1, ow likewise.
     Row (c, i, j) of the result is channel c of x moved by (i, j), at every stride-th pixel.
     kernel_size, stride, padding: ints or pairs; the padding has the value `fill`.
+
+    >>> im2col(np.arange(9.0).reshape(1, 1, 3, 3), kernel_size=2)[0]
+    array([[0., 1., 3., 4.],
+           [1., 2., 4., 5.],
+           [3., 4., 6., 7.],
+           [4., 5., 7., 8.]])
     """
     (kh, kw), (sh, sw), (ph, pw) = window = _pairs(kernel_size, stride, padding)
     n, c, h, w = x.shape
@@ -114,6 +126,12 @@ def col2im(cols, x_shape, kernel_size, stride=1, padding=0):
     """The transpose of im2col: each pixel of x gets the sum of its copies in cols.
 
     cols: (n, c·kh·kw, oh·ow), x_shape: (n, c, h, w) → (n, c, h, w).
+
+    >>> ones = np.ones((1, 4, 4))  # the gradient of the sum of all 2×2 patches of a 3×3 image
+    >>> col2im(ones, (1, 1, 3, 3), kernel_size=2)[0, 0]
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
     """
     (kh, kw), (sh, sw), (ph, pw) = window = _pairs(kernel_size, stride, padding)
     n, c, h, w = x_shape

@@ -6,7 +6,11 @@ from ..layer import Layer
 
 
 class Flatten(Layer):
-    """(N, …) to (N, product of the rest): from the convolutions to Linear or to the logits."""
+    """(N, …) to (N, product of the rest): from the convolutions to Linear or to the logits.
+
+    >>> Flatten().output_shape((64, 20, 5, 5))
+    (64, 500)
+    """
 
     def forward(self, x):
         self.check(x)

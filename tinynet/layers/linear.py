@@ -19,6 +19,9 @@ class Linear(Layer):
 
     rng: a numpy Generator or a seed; weight (o, i) and bias (o,) start uniform in
     ±1/√in_features, as PyTorch's do.
+
+    >>> Linear(3, 2, rng=0)(np.ones((5, 3))).shape
+    (5, 2)
     """
 
     can_skip_dx = True

@@ -18,7 +18,7 @@ from ..sizes import describe, pair, window_shape
 from .conv import col2im, im2col
 
 
-class _Pool2d(Layer):
+class Pool2d(Layer):
     """What the two have in common: the window. stride None: the kernel size."""
 
     def __init__(self, kernel_size, stride=None, padding=0):
@@ -53,8 +53,14 @@ class _Pool2d(Layer):
         return f"{type(self).__name__}({describe(self, self.kernel_size)})"
 
 
-class MaxPool2d(_Pool2d):
-    """The maximum of each window of (N, C, H, W); the padding counts as −∞."""
+class MaxPool2d(Pool2d):
+    """The maximum of each window of (N, C, H, W); the padding counts as −∞.
+
+    >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> MaxPool2d(2)(x)[0, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
+    """
 
     def forward(self, x):
         self.check(x)
@@ -72,8 +78,14 @@ class MaxPool2d(_Pool2d):
         return self.pixels(dcols, x_shape)
 
 
-class AvgPool2d(_Pool2d):
-    """The mean of each window of (N, C, H, W); the padding counts as zeros, as in PyTorch."""
+class AvgPool2d(Pool2d):
+    """The mean of each window of (N, C, H, W); the padding counts as zeros, as in PyTorch.
+
+    >>> x = np.arange(16.0).reshape(1, 1, 4, 4)
+    >>> AvgPool2d(2)(x)[0, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
+    """
 
     def forward(self, x):
         self.check(x)

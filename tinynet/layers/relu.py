@@ -12,7 +12,11 @@ from ..layer import Layer
 
 
 class ReLU(Layer):
-    """max(x, 0) of an array of any shape."""
+    """max(x, 0) of an array of any shape.
+
+    >>> ReLU()(np.array([-2.0, 0.0, 3.0]))
+    array([0., 0., 3.])
+    """
 
     def forward(self, x):
         self.check(x)
