@@ -4,7 +4,8 @@
     python examples/mnist_lite.py --recipe quick    # half a minute
     python examples/mnist_lite.py --help            # what can be changed
 
-Weights and history go to a new folder under runs/, so that no run overwrites another.
+Weights and history go to a new folder under runs/, so that no run overwrites another. --report
+adds a page about the run, which needs matplotlib: pip install 'tinynet[plot]'
 """
 
 import argparse
@@ -36,6 +37,7 @@ def parse(arguments=None):
     add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
     add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
     add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
+    add("--report", action="store_true", help="write a page about the run, report.html")
     add("--out", default="runs", help="a folder for this run is made in here")
     return parser.parse_args(arguments)
 
@@ -57,6 +59,12 @@ def main(options):
             os.environ[name] = str(options.threads)
     import tinynet as tn
 
+    if options.report:
+        try:
+            import report
+        except ImportError:
+            sys.exit("mnist_lite: --report needs matplotlib: pip install 'tinynet[plot]'")
+
     train, test = tn.datasets.mnist(options.data_dir)
     if options.validate:
         train, test = tn.datasets.hold_out(*train)
@@ -70,8 +78,9 @@ def main(options):
     folder = Path(options.out) / name
     folder.mkdir(parents=True)
 
+    network = model if options.plain else tn.compile(model, threads=options.threads)
     history = tn.fit(
-        model if options.plain else tn.compile(model, threads=options.threads),
+        network,
         *train,
         test=test,
         **settings,
@@ -84,6 +93,10 @@ def main(options):
     print(f"Last Test Accuracy: {accuracies[-1]:.2%}")
     print(f"Best Test Accuracy: {best:.2%} (epoch {accuracies.index(best) + 1})")
     print(f"Weights and history: {folder}")
+    if options.report:
+        everything = {"run": name} | vars(options) | settings
+        report.write(folder / "report.html", network, history, everything, test)
+        print(f"Report: {folder / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def test_help_names_every_option_and_default():
     text = " ".join(mnist_lite("--help").stdout.split())
     for option in (
         "--recipe", "--epochs", "--batch-size", "--max-lr", "--augment", "--seed", "--validate",
-        "--data-dir", "--plain", "--threads", "--out",
+        "--data-dir", "--plain", "--threads", "--report", "--out",
     ):  # fmt: skip
         assert option in text
     assert f"{{{','.join(tn.recipes.RECIPES)}}}" in text and "(default: default)" in text

@@ -86,9 +86,10 @@ def test_plain_and_compiled_agree():
     assert not np.array_equal(plain[1], find(network(), **settings, seed=1)[1])
 
 
-def test_it_ends_where_the_loss_explodes():
-    rates, losses = find(network(), lowest=0.01, highest=1e4, steps=60)
+def test_it_ends_where_the_loss_explodes(capsys):
+    rates, losses = find(network(), lowest=0.01, highest=1e4, steps=60, progress=True)
     assert len(rates) == len(losses) < 60
+    assert f"| {len(losses) - 1}/60 [" in capsys.readouterr().err  # no step after the last loss
     mean = smoothed(losses)
     assert mean[-1] > 4 * mean.min()
     assert all(mean[i] <= 4 * mean[: i + 1].min() for i in range(len(mean) - 1))

@@ -34,6 +34,6 @@ class Bar:
         if self.show and not self.live and kind is None:
             seconds = time.perf_counter() - self.started
             line = text_tqdm.format_meter(
-                self.total, self.total, seconds, prefix=self.description, postfix=self.postfix
+                self.done, self.total, seconds, prefix=self.description, postfix=self.postfix
             )
             print(line, file=sys.stderr)

@@ -40,9 +40,9 @@ def show_maps(axes, maps, columns, largest):
     tiles = np.full((rows * columns, h, w), np.nan)  # NaN is not drawn
     tiles[:n] = maps
     image = tiles.reshape(rows, columns, h, w).transpose(0, 2, 1, 3).reshape(rows * h, columns * w)
-    for draw, count, size in ((axes.axvline, columns, w), (axes.axhline, rows, h)):
-        for i in range(1, count):
-            draw(i * size - 0.5, color="gray", linewidth=1.5)
+    borders = dict(color="gray", linewidth=1.5)
+    axes.vlines(np.arange(1, columns) * w - 0.5, -0.5, rows * h - 0.5, **borders)
+    axes.hlines(np.arange(1, rows) * h - 0.5, -0.5, columns * w - 0.5, **borders)
     return show_signed(axes, image, largest)
 
 

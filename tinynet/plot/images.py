@@ -10,6 +10,12 @@ def digits(images, titles=None, columns=8):
 
     images: (n, h, w), uint8 or floats (whose lowest value is white then, and the highest black).
     titles: a text for each, or None. columns: images in a row.
+
+    >>> from tinynet import datasets
+    >>> _, (x, y) = datasets.mnist()
+    >>> figure = digits(x[:16], titles=y[:16])
+    >>> figure.axes[3].get_title()
+    '0'
     """
     check_images("digits", images)
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
@@ -25,6 +31,12 @@ def augmentation(images, augment, ways=10, seed=0):
 
     images: (n, h, w). augment: called with (images, rng), gives images, as `fit` calls it:
     a `tinynet.augment.RandomAffine`, for instance. seed: of the numpy Generator it is given.
+
+    >>> from tinynet import augment, datasets
+    >>> _, (x, y) = datasets.mnist()
+    >>> figure = augmentation(x[:3], augment.RandomAffine(rotation=30), ways=5)
+    >>> len(figure.axes)  # 3 rows of an image and 5 pictures
+    18
     """
     check_images("augmentation", images)
     if ways < 1:
@@ -42,6 +54,9 @@ def worst_mistakes(labels, probabilities):
     """The indices of all examples read wrong, the worst first: where the label got least.
 
     labels: (n,) integers. probabilities: (n, k), of each class, as `predict_proba` gives them.
+
+    >>> worst_mistakes([0, 1, 1], [[0.4, 0.6], [0.1, 0.9], [0.9, 0.1]])
+    array([2, 0])
     """
     labels, probabilities = _checked("worst_mistakes", labels, probabilities)
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
@@ -54,6 +69,16 @@ def mistakes(images, labels, probabilities, count=24):
     images: (n, h, w). labels: (n,) integers. probabilities: (n, k), as `predict_proba` gives
     them. count: at most so many are shown. Above each stand its index, the label and the class
     it was read as, each with its probability.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> from tinynet import predict_proba
+    >>> x, y = x[2400:2500], y[2400:2500]
+    >>> p = predict_proba(models.mnist_lite(pretrained=True), x)
+    >>> print(mistakes(x, y, p).axes[0].get_title())
+    #54
+    label 6 (4%)
+    read as 0 (84%)
     """
     check_images("mistakes", images)
     labels, probabilities = _checked("mistakes", labels, probabilities)

@@ -20,6 +20,11 @@ def filters(conv):
 
     One row for each output channel with a column for each input channel; where there is only one
     input channel, kernel after kernel.
+
+    >>> from tinynet import models
+    >>> figure = filters(models.mnist_lite(pretrained=True)[0])
+    >>> figure.get_suptitle()
+    'The weights of Conv2d(1→8, k=3, p=1)'
     """
     if not isinstance(conv, Conv2d):
         raise TypeError(f"plot.filters: expected a Conv2d, got {type(conv).__name__}")
@@ -49,6 +54,12 @@ def feature_maps(model, image):
     them but without the batch: uint8 (h, w), or floats as the network takes them (c, h, w).
     The number before a layer is its place in the network, from 0: `model[3]` is layer 3.
     ValueError: an output is not finite.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> figure = feature_maps(models.mnist_lite(pretrained=True), x[0])
+    >>> figure.axes[1].get_title(loc="left").split(", from")[0]
+    '0: Conv2d(1→8, k=3, p=1): 8 × 28×28'
     """
     _check_model("feature_maps", model)
     if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
@@ -93,6 +104,12 @@ def histograms(model, x, y=None):
     hundred. y: (n,) integer labels, for the gradients dL/d(output) of the mean cross-entropy;
     each layer's are drawn by their size |dL/d(output)|, on a logarithmic axis.
     Numbers before the layers: as in `feature_maps`. ValueError: an output is not finite.
+
+    >>> from tinynet import datasets, models
+    >>> _, (x, y) = datasets.mnist()
+    >>> figure = histograms(models.mnist_lite(rng=0), x[:64], y[:64])
+    >>> len(figure.axes)  # of 26 layers, outputs and gradients
+    52
     """
     _check_model("histograms", model)
     x = as_input(np.asarray(x))

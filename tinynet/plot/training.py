@@ -11,6 +11,13 @@ def history(history):
 
     history: what `fit` returned, or the rows of the CSV file it wrote: a list with a dict for
     each epoch.
+
+    >>> from tinynet import Flatten, Linear, Sequential, datasets, fit
+    >>> (x, y), _ = datasets.mnist()
+    >>> model = Sequential(Flatten(), Linear(784, 10, rng=0))
+    >>> rows = fit(model, x[:500], y[:500], epochs=5, max_lr=0.01, progress=False)
+    >>> [axes.get_title() for axes in history(rows).axes]
+    ['Loss', 'Accuracy', 'Learning rate', 'Momentum']
     """
     needed = ("epoch", "loss", "accuracy", "lr", "momentum")
     if not history or any(name not in row for row in history for name in needed):
@@ -60,6 +67,10 @@ def rate_finder(rates, losses):
     rates, losses: (n,), what `find_lr` returned. Dots are the losses of the batches, the line is
     their running mean, and the mark its lowest point. Beyond it steps are too long; the rate for
     a run lies to the left of it, where the loss still falls.
+
+    >>> figure = rate_finder(rates=[0.01, 0.1, 1.0], losses=[2.3, 0.7, 5.0])
+    >>> figure.axes[0].get_xscale()
+    'log'
     """
     rates = vector("rate_finder", "rates", rates, "iuf")
     losses = vector("rate_finder", "losses", losses, "iuf", len(rates))
@@ -84,6 +95,9 @@ def confusion_matrix(labels, predictions):
 
     labels, predictions: (n,) integers ≥ 0. Right answers stand on the diagonal, uncoloured; the
     darker another field, the more often that mistake was made. Empty fields: never.
+
+    >>> confusion_matrix(labels=[0, 1, 1, 1], predictions=[0, 1, 1, 0]).get_suptitle()
+    '1 of 4 are read wrong: accuracy 75.00%'
     """
     labels = vector("confusion_matrix", "labels", labels, "iu")
     predictions = vector("confusion_matrix", "predictions", predictions, "iu", len(labels))
