@@ -1,0 +1,168 @@
+"""Damaged files, thousands of them: each is refused by name, or read as what it then says.
+
+Whatever a file holds, reading it raises nothing but FileFormatError, takes no memory beyond a few
+times its size, and leaves the network as it was unless all of it was loaded.
+"""
+
+import gzip
+import io
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from test_resume import fit
+from test_train import blobs, small_network
+
+import tinynet as tn
+from tinynet.datasets.idx import read_idx
+
+CASES = 4000  # a format
+pytestmark = pytest.mark.slow
+
+
+def weights(path):
+    tn.save(small_network(1), path)
+
+
+def checkpoint(path):
+    fit(path, checkpoint_every=None, epochs=1)
+
+
+def deflated(path):
+    tn.save(small_network(1), path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            archive.writestr(name, content)
+
+
+def idx(path):
+    x = blobs(20)[0]
+    sizes = b"".join(size.to_bytes(4, "big") for size in x.shape)
+    path.write_bytes(bytes([0, 0, 8, x.ndim]) + sizes + x.tobytes())
+
+
+def idx_gz(path):
+    idx(path)
+    path.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
+
+
+def safetensors(path):
+    pytest.importorskip("safetensors")
+    tn.save(small_network(1), path)
+
+
+def load_weights(model, path):
+    tn.load(model, path)
+
+
+def load_checkpoint(model, path):
+    # one epoch is done and one is all there is: nothing is trained
+    fit(path, model, checkpoint_every=None, epochs=1, resume=True, average=0.9)
+
+
+def load_idx(model, path):
+    images = read_idx(path, ndim=3)
+    assert images.dtype == np.uint8 and images.ndim == 3
+
+
+def damaged(content, rng):
+    """One to four of the things that happen to files, and that people do to them."""
+    content = bytearray(content)
+    for _ in range(rng.integers(1, 5)):
+        size = max(1, len(content))
+        at = int(rng.integers(size) if rng.random() < 0.5 else rng.integers(min(size, 200)))
+        if rng.random() < 0.3:  # a zip's directory is at its end
+            at = size - 1 - at
+        kind = rng.integers(7)
+        if kind == 0 and content:
+            content[at] ^= 1 << rng.integers(8)
+        elif kind == 1 and content:
+            content[at] = rng.integers(256)
+        elif kind == 2:
+            del content[at:]
+        elif kind == 3:
+            del content[at : at + rng.integers(1, 40)]
+        elif kind == 4:
+            content[at:at] = rng.bytes(rng.integers(1, 40))
+        elif kind == 5:  # a length that lies
+            width = int(rng.choice([1, 2, 4, 8]))
+            value = int(rng.choice([0, 1, 2**31 - 1, 2**32 - 1, 2**63 - 1])) % 256**width
+            content[at : at + width] = value.to_bytes(width, str(rng.choice(["little", "big"])))
+        else:
+            other = int(rng.integers(size))
+            content[at : at + 30] = content[other : other + 30]
+    return bytes(content)
+
+
+@pytest.mark.parametrize("make, load, name", [
+    (weights, load_weights, "weights.npz"),
+    (deflated, load_weights, "deflated.npz"),
+    (checkpoint, load_checkpoint, "checkpoint.npz"),
+    (safetensors, load_weights, "weights.safetensors"),
+    (idx, load_idx, "images-idx3-ubyte"),
+    (idx_gz, load_idx, "images-idx3-ubyte.gz"),
+])  # fmt: skip
+def test_damaged_files(make, load, name, tmp_path):
+    path = tmp_path / name
+    make(path)
+    content = path.read_bytes()
+    load(small_network(), path)  # the undamaged one
+    rng = np.random.default_rng(0)
+    refused = 0
+    model = small_network()
+    before = model.state_dict()
+    tracemalloc.start()
+    try:
+        for case in range(CASES):
+            path.write_bytes(damaged(content, rng))
+            tracemalloc.reset_peak()
+            start = tracemalloc.get_traced_memory()[0]
+            try:
+                load(model, path)
+            except tn.FileFormatError as error:
+                refused += 1
+                assert name in str(error), case
+                for key, array in model.state_dict().items():
+                    np.testing.assert_array_equal(array, before[key], err_msg=str(case))
+            except ValueError as error:
+                assert "these differ: settings." in str(error), case
+            else:
+                model.load_state_dict(before)
+            peak = tracemalloc.get_traced_memory()[1] - start
+            assert peak < 2_000_000 + 5 * len(content), (case, peak)  # 1 MB is a buffer
+    finally:
+        tracemalloc.stop()
+    print(f"{name}: {CASES} damaged files, {refused} refused, the others read as they are")
+    assert refused > CASES / 2
+
+
+def test_an_archive_that_would_unpack_to_gigabytes(tmp_path):
+    path = tmp_path / "weights.npz"
+    weights(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in entries.items():
+            with archive.open(name, "w", force_zip64=True) as entry:
+                entry.write(content)
+                for _ in range(300 if name == "0.weight.npy" else 0):
+                    entry.write(bytes(10_000_000))
+    path.write_bytes(packed.getvalue())
+    tracemalloc.start()
+    with pytest.raises(tn.FileFormatError, match="0.weight: expected .* bytes, got 3000000"):
+        tn.load(small_network(), path)
+    assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    tracemalloc.stop()
+
+
+def test_no_pickle_anywhere():
+    from pathlib import Path
+
+    for path in Path(tn.__file__).parent.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        for word in ("import pickle", "pickle.load", "allow_pickle=True", "joblib", "marshal"):
+            assert word not in text, (path, word)
