@@ -6,10 +6,16 @@
 
 Weights and history go to a new folder under runs/, so that no run overwrites another. --report
 adds a page about the run, which needs matplotlib: pip install 'tinynet[plot]'
+
+A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the same weights:
+
+    python examples/mnist_lite.py --resume runs/mnist_lite-…
 """
 
 import argparse
+import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -18,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without 
 
 RECIPES = ["default", "best", "quick"]  # of tinynet.recipes, which is not imported here: `main`
 # first says how many threads NumPy may use
+ARGUMENTS = "arguments.json"  # in the folder of a run
 
 
 def parse(arguments=None):
@@ -39,7 +46,26 @@ def parse(arguments=None):
     add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
     add("--report", action="store_true", help="write a page about the run, report.html")
     add("--out", default="runs", help="a folder for this run is made in here")
-    return parser.parse_args(arguments)
+    add("--checkpoint-every", type=at_least(1), help="steps, besides after each epoch")
+    add("--resume", metavar="FOLDER", help="go on with the run in it; its options stay")
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(arguments)
+    if options.resume:
+        options = parser.parse_args([*kept_arguments(options.resume), *arguments])
+    options.arguments = arguments
+    return options
+
+
+def kept_arguments(folder):
+    """The arguments that the run in a folder began with."""
+    path = Path(folder) / ARGUMENTS
+    try:
+        arguments = json.loads(path.read_text(encoding="utf-8"))
+        if not all(isinstance(argument, str) for argument in arguments):
+            raise ValueError("expected a list of texts")
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        sys.exit(f"mnist_lite: no run to go on with in {folder}: {error}")
+    return arguments
 
 
 def at_least(least, kind=int):
@@ -74,19 +100,26 @@ def main(options):
         settings["augment"] = None
     model = tn.models.mnist_lite(rng=options.seed)
     print(tn.summary(model, (1, *train[0].shape[1:])))
-    name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
-    folder = Path(options.out) / name
-    folder.mkdir(parents=True)
+    folder = Path(options.resume) if options.resume else new_folder(options)
 
     network = model if options.plain else tn.compile(model, threads=options.threads)
-    history = tn.fit(
-        network,
-        *train,
-        test=test,
-        **settings,
-        seed=options.seed,
-        history_path=folder / "history.csv",
-    )
+    try:
+        history = tn.fit(
+            network,
+            *train,
+            test=test,
+            **settings,
+            seed=options.seed,
+            history_path=folder / "history.csv",
+            checkpoint_path=folder / "checkpoint.npz",
+            checkpoint_every=options.checkpoint_every,
+            resume=options.resume is not None,
+        )
+    except (KeyboardInterrupt, OSError) as error:
+        again = shlex.join([sys.executable, *sys.argv[:1], "--resume", str(folder)])
+        why = "stopped" if isinstance(error, KeyboardInterrupt) else f"stopped: {error}"
+        print(f"\nmnist_lite: {why}; to go on: {again}", file=sys.stderr)
+        sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)
     tn.save(model, folder / "weights.npz")
     accuracies = [epoch["test_accuracy"] for epoch in history]
     best = max(accuracies)
@@ -94,9 +127,18 @@ def main(options):
     print(f"Best Test Accuracy: {best:.2%} (epoch {accuracies.index(best) + 1})")
     print(f"Weights and history: {folder}")
     if options.report:
-        everything = {"run": name} | vars(options) | settings
+        everything = {"run": folder.name} | vars(options) | settings
         report.write(folder / "report.html", network, history, everything, test)
         print(f"Report: {folder / 'report.html'}")
+
+
+def new_folder(options):
+    """A folder for this run, with the arguments that --resume will need."""
+    name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
+    folder = Path(options.out) / name
+    folder.mkdir(parents=True)
+    (folder / ARGUMENTS).write_text(json.dumps(options.arguments), encoding="utf-8")
+    return folder
 
 
 if __name__ == "__main__":
@@ -104,3 +146,5 @@ if __name__ == "__main__":
         main(parse())
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"mnist_lite: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

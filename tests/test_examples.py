@@ -4,8 +4,12 @@ import csv
 import importlib.util
 import os
 import re
+import shlex
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numba
@@ -24,6 +28,12 @@ def mnist_lite(*arguments):
         text=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
     )
+
+
+def start(*arguments):
+    command = [sys.executable, EXAMPLES / "mnist_lite.py", *map(str, arguments)]
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, **pipes, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
 
 
 def percent(text):
@@ -114,10 +124,127 @@ def test_mnist_lite_stops_where_the_loss_is_not_finite(digits, tmp_path):
     assert not list((tmp_path / "runs").glob("*/weights.npz"))
 
 
+def weights(folder):
+    return dict(np.load(folder / "weights.npz"))
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
+    common = ["--plain", "--data-dir", digits, "--epochs", 3, "--batch-size", 20]
+    common += ["--checkpoint-every", 2, "--out"]
+    assert mnist_lite(*common, tmp_path / "whole").returncode == 0
+    (whole,) = (tmp_path / "whole").iterdir()
+    process = start(*common, tmp_path / "stopped")
+    while not list((tmp_path / "stopped").glob("*/checkpoint.npz")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate()[1]
+    assert process.returncode == 130 and "Traceback" not in error
+    (stopped,) = (tmp_path / "stopped").iterdir()
+    assert f"mnist_lite: stopped; to go on: {sys.executable} " in error
+    assert f"--resume {shlex.quote(str(stopped))}" in error
+    assert not (stopped / "weights.npz").exists()
+    done = mnist_lite("--resume", stopped)
+    assert done.returncode == 0, done.stderr
+    assert f"Weights and history: {stopped}" in done.stdout
+    ours, theirs = weights(stopped), weights(whole)
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+    refused = mnist_lite("--resume", stopped, "--seed", 1)
+    assert refused.returncode != 0 and "these differ: settings.seed" in refused.stderr
+    path = stopped / "checkpoint.npz"
+    path.write_bytes(path.read_bytes()[:-1])
+    refused = mnist_lite("--resume", stopped)
+    assert refused.returncode != 0 and f"{path}: no checkpoint of this run" in refused.stderr
+    (stopped / "arguments.json").unlink()
+    refused = mnist_lite("--resume", stopped)
+    assert refused.returncode != 0 and "mnist_lite: no run to go on with in" in refused.stderr
+
+
+@INTERPRETED
+@pytest.mark.slow
+def test_killed_at_random_moments(digits, tmp_path):
+    """Real processes, SIGKILL, compiled kernels and augmentation: the weights are the same."""
+    common = ["--data-dir", digits, "--epochs", 40, "--batch-size", 15, "--checkpoint-every", 3]
+    assert mnist_lite(*common, "--out", tmp_path / "whole").returncode == 0
+    (whole,) = (tmp_path / "whole").iterdir()
+    rng = np.random.default_rng(0)
+    kills = within = rounds = 0
+    while kills < 30:
+        rounds += 1
+        out = tmp_path / f"killed {rounds}"
+        process = start(*common, "--threads", rng.integers(1, 3), "--out", out)
+        while process.poll() is None:
+            try:
+                process.wait(timeout=rng.uniform(0.5, 3))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+                folders = list(out.glob("*"))
+                if folders and (folders[0] / "arguments.json").exists():
+                    within += (folders[0] / "checkpoint.npz").exists()
+                    process = start("--resume", folders[0], "--threads", rng.integers(1, 3))
+                else:
+                    shutil.rmtree(out, ignore_errors=True)
+                    process = start(*common, "--out", out)
+        assert process.returncode == 0, process.communicate()[1]
+        (folder,) = out.iterdir()
+        ours, theirs = weights(folder), weights(whole)
+        for name in theirs:
+            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+        left = {path.name for path in folder.iterdir()} - {".checkpoint.npz.tmp"}
+        assert left == {"arguments.json", "checkpoint.npz", "history.csv", "weights.npz"}
+    assert within >= 10  # that many after a checkpoint
+    print(f"{kills} kills, {within} of them after the first checkpoint, in {rounds} runs")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder that holds 400 kB; only root can make one."""
+    folder = tmp_path / "small disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder]
+    try:
+        subprocess.run(mount, check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"cannot mount a small file system: {error}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+@pytest.mark.slow
+def test_a_disk_that_fills(digits, tmp_path, small_disk):
+    common = ["--plain", "--data-dir", digits, "--epochs", 4, "--batch-size", 20, "--out"]
+    assert mnist_lite(*common, tmp_path / "whole").returncode == 0
+    (whole,) = (tmp_path / "whole").iterdir()
+    process = start(*common, small_disk)
+    while not list(small_disk.glob("*/checkpoint.npz")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    with pytest.raises(OSError), open(small_disk / "of somebody else", "wb") as file:
+        while True:
+            file.write(bytes(1000))
+            file.flush()
+    error = process.communicate()[1]
+    assert process.returncode == 1 and "No space left on device; to go on: " in error
+    assert "Traceback" not in error
+    (folder,) = small_disk.glob("mnist_lite*")
+    (small_disk / "of somebody else").unlink()
+    done = mnist_lite("--resume", folder)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = weights(folder), weights(whole)
+    for name in theirs:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+
+
 def test_help_names_every_option_and_default():
     text = " ".join(mnist_lite("--help").stdout.split())
     for option in (
         "--recipe", "--epochs", "--batch-size", "--max-lr", "--augment", "--seed", "--validate",
+        "--checkpoint-every", "--resume",
         "--data-dir", "--plain", "--threads", "--report", "--out",
     ):  # fmt: skip
         assert option in text

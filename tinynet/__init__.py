@@ -20,6 +20,7 @@ from .layers import (
     im2col,
 )
 from .loss import CrossEntropyLoss
+from .onnx import export_onnx
 from .optim import SGD, OneCycleLR
 from .summary import summary
 from .train import evaluate, fit, predict_proba
@@ -48,6 +49,7 @@ __all__ = [
     "compile",
     "datasets",
     "evaluate",
+    "export_onnx",
     "find_lr",
     "fit",
     "gradcheck",

@@ -23,6 +23,9 @@ MAX_HEADER = 1000  # bytes; ours take 118. Python's parser may run out of stack 
 def save(model, path):
     """Write the weights and buffers of a model to an .npz file at exactly this path.
 
+    If it ends in .safetensors, to a file in that format, which PyTorch's users read, too; that
+    needs the package safetensors: pip install 'tinynet[safetensors]'.
+
     The file is written beside its place, and moved there once it is complete and on the disk:
     a crash or a full disk leaves an older file as it was. Raises OSError (FileNotFoundError if
     the folder does not exist) if it cannot be written.
@@ -34,23 +37,28 @@ def save(model, path):
     ...     os.listdir(folder)
     ['weights.npz']
     """
-    path = Path(path)
-    write_whole(path, f".tinynet-{secrets.token_hex(8)}.tmp", model.state_dict())
+    if Path(path).suffix == ".safetensors":
+        content = _safetensors("save").save(model.state_dict())
+        write_whole(path, lambda file: file.write(content))
+    else:
+        write_whole(path, lambda file: write_npz(file, model.state_dict()))
 
 
-def write_whole(path, temporary, state):
-    """An .npz of {name: array} at path; or, whatever happens, what was there before.
+def write_whole(path, write, temporary=None):
+    """A file at path, as write(file) writes it; or, whatever happens, what was there before.
 
-    temporary: the name that the file has, in the same folder, until it is complete.
+    temporary: the name that the file has, in the same folder, until it is complete; a new one,
+    if it is not given.
     """
+    path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"save: expected a folder that exists, got {path.parent}")
     if path.exists() and not path.is_file():  # the move would replace even /dev/null
         raise FileExistsError(f"save: expected a file to write, got {path}, which is not a file")
-    temporary = path.parent / temporary
+    temporary = path.parent / (temporary or f".tinynet-{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "wb") as file:
-            _write_npz(file, state)
+            write(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -67,6 +75,7 @@ def write_whole(path, temporary, state):
 def load(model, path):
     """Copy the weights and buffers in a file that save wrote into the model: all, or none.
 
+    A .safetensors file may also come from elsewhere: from PyTorch's same network, for instance.
     Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
     not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
 
@@ -79,24 +88,26 @@ def load(model, path):
     tinynet.errors.FileFormatError: ...weight: expected float32 (2, 4), got float32 (2, 3)...
     """
     what = f"no weights for this {type(model).__name__}"
-    model.load_state_dict(read_whole(path, model.state_dict(), what))
+    read = _safetensors_reader() if Path(path).suffix == ".safetensors" else read_npz
+    model.load_state_dict(read_whole(path, read, model.state_dict(), what))
 
 
-def read_whole(path, own, otherwise):
+def read_whole(path, read, own, otherwise):
     """The arrays of a file, by name, with exactly the names, shapes and dtypes of own.
 
-    Raises FileFormatError, which says what it is otherwise, if the file has others or is damaged.
+    read: read_npz, or the like for another format. Raises FileFormatError, which says what the
+    file is otherwise, if it has others or is damaged.
     """
     with open(path, "rb") as file:
         try:
-            return _read_npz(file, own)
+            return read(file, own)
         except Exception as error:  # zipfile and numpy raise many kinds on bytes without sense
             raise FileFormatError(
                 f"{path}: {otherwise}: {str(error) or type(error).__name__}; nothing was loaded"
             ) from error
 
 
-def _write_npz(file, state):
+def write_npz(file, state):
     with zipfile.ZipFile(file, "w") as archive:
         for name, array in state.items():
             # ZipInfo without a date: the same weights always make the same bytes.
@@ -105,20 +116,20 @@ def _write_npz(file, state):
                 npy.write_array(entry, array, version=(1, 0), allow_pickle=False)
 
 
-def _read_npz(file, own):
+def read_npz(file, own):
     """{name: array} with the names, shapes and dtypes of own, all checked before any is read.
 
     Raises ValueError where the file has others, and whatever zipfile and numpy raise.
     """
     with zipfile.ZipFile(file) as archive:
-        _check_names(own, [entry.filename for entry in archive.infolist()])
+        _check_names([f"{name}.npy" for name in own], [e.filename for e in archive.infolist()])
         starts, misfits = {}, []
         for name, here in own.items():
             entry = archive.getinfo(f"{name}.npy")
             shape, dtype, starts[name] = _read_header(archive, entry)
             size = starts[name] + here.nbytes
             if (shape, dtype) != (here.shape, here.dtype):
-                misfits.append(f"{name}: expected {here.dtype} {here.shape}, got {dtype} {shape}")
+                misfits.append(_misfit(name, here, shape, dtype))
             elif entry.file_size != size:
                 misfits.append(f"{name}: expected {size} bytes, got {entry.file_size}")
         if misfits:
@@ -126,8 +137,47 @@ def _read_npz(file, own):
         return {name: _read_data(archive, name, starts[name], own[name]) for name in own}
 
 
-def _check_names(own, filenames):
-    expected = [f"{name}.npy" for name in own]
+def _safetensors_reader():
+    """What read_npz does, for a file of safetensors: a header in JSON, then the arrays' bytes."""
+    safetensors = _safetensors("load")
+
+    def read(file, own):
+        header = int.from_bytes(file.read(8), "little")
+        size = os.fstat(file.fileno()).st_size
+        expected = 8 + header + sum(array.nbytes for array in own.values())
+        if size != expected:
+            raise ValueError(f"expected {expected} bytes, got {size}")
+        file.seek(0)
+        state = safetensors.load(file.read())
+        _check_names(list(own), list(state))
+        misfits = [
+            _misfit(name, own[name], a.shape, a.dtype)
+            for name, a in state.items()
+            if (a.shape, a.dtype) != (own[name].shape, own[name].dtype)
+        ]
+        if misfits:
+            raise ValueError(_few(misfits, "; "))
+        return state
+
+    return read
+
+
+def _safetensors(who):
+    try:
+        import safetensors.numpy
+    except ImportError:
+        raise ImportError(
+            f"{who}: needs the package safetensors; install it with: "
+            "pip install 'tinynet[safetensors]'"
+        ) from None
+    return safetensors.numpy
+
+
+def _misfit(name, own, shape, dtype):
+    return f"{name}: expected {own.dtype} {own.shape}, got {dtype} {shape}"
+
+
+def _check_names(expected, filenames):
     found = Counter(filenames)
     problems = {
         "missing": [name for name in expected if name not in found],

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import read_whole, write_whole
+from .checkpoint import read_npz, read_whole, write_npz, write_whole
 from .errors import FileFormatError
 
 COLUMNS = ("epoch", "loss", "accuracy", "test_loss", "test_accuracy", "lr", "momentum", "seconds")
@@ -63,8 +63,9 @@ class Checkpoint:
 
     def save(self):
         """Write the run as it is now; an older file stays until the new one is complete."""
+        arrays = self._arrays() | self._described()
         temporary = f".{self.path.name}.tmp"  # always the same: a killed run leaves one at most
-        write_whole(self.path, temporary, self._arrays() | self._described())
+        write_whole(self.path, lambda file: write_npz(file, arrays), temporary)
 
     def load(self):
         """Put the run where the file says it was. Raises before anything is changed:
@@ -74,7 +75,7 @@ class Checkpoint:
         """
         own, described = self._arrays(), self._described()
         what = "no checkpoint of this run"
-        found = read_whole(self.path, own | described, what)
+        found = read_whole(self.path, read_npz, own | described, what)
         names = [_entry(name) for name in self.settings]
         other = [name for name in names if not np.array_equal(found[name], described[name])]
         if other:

@@ -4,15 +4,15 @@ The loop in `fit` is the whole of it: forward, loss, backward, step, for each ba
 """
 
 import csv
-import os
+import io
 import time
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from .average import WeightAverage
+from .checkpoint import write_whole
 from .loss import CrossEntropyLoss, softmax
 from .optim import SGD, OneCycleLR
 from .resume import Checkpoint, Progress, described, digest
@@ -260,13 +260,11 @@ def as_input(images):
 
 def write_history(history, path):
     """The history as CSV, whole or not at all: a column for each key, a row for each epoch."""
-    path = Path(path)
-    aside = path.with_name(path.name + ".tmp")
-    with open(aside, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, history[0].keys())
-        writer.writeheader()
-        writer.writerows(history)
-    os.replace(aside, path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, history[0].keys())
+    writer.writeheader()
+    writer.writerows(history)
+    write_whole(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def progress_bar(total, description, show, done=0):

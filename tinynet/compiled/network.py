@@ -100,5 +100,8 @@ class Compiled(Sequential):
         yield prefix, self
         yield from self.model.walk(prefix)
 
+    def __reduce__(self):  # copies and pickles are new networks, with memory of their own
+        return Compiled, (self.model, self.threads)
+
     def __repr__(self):
         return f"compile({self.model})"

@@ -1,0 +1,107 @@
+"""Wrong answers to the exercise avgpool2d."""
+
+import numpy as np
+from exercises.answers import catalogue
+from exercises.wrong.maxpool2d import pooled, spread, windows
+
+wrong, WRONG = catalogue()
+
+
+@wrong("forward", "divide by the number of real pixels")
+def padding_not_counted(x, kernel_size, stride, padding):
+    return pooled(np.nanmean, x, kernel_size, stride, padding, fill=np.nan)
+
+
+@wrong("forward", "This is the sum of each window")
+def the_sum(x, kernel_size, stride, padding):
+    return pooled(np.sum, x, kernel_size, stride, padding, fill=0)
+
+
+@wrong("forward", "You divide by the kernel size once")
+def divided_once(x, kernel_size, stride, padding):
+    return pooled(np.sum, x, kernel_size, stride, padding, fill=0) / kernel_size
+
+
+@wrong("forward", "You divide by stride²")
+def divided_by_stride(x, kernel_size, stride, padding):
+    return pooled(np.sum, x, kernel_size, stride, padding, fill=0) / stride**2
+
+
+@wrong("forward", "This is the maximum")
+def the_maximum(x, kernel_size, stride, padding):
+    return pooled(np.max, x, kernel_size, stride, padding)
+
+
+@wrong("forward", "move by the kernel size")
+def side_by_side(x, kernel_size, stride, padding):
+    return pooled(np.mean, x, kernel_size, kernel_size, padding, fill=0)
+
+
+@wrong("forward", "The padding is ignored")
+def no_padding(x, kernel_size, stride, padding):
+    return pooled(np.mean, x, kernel_size, stride, 0)
+
+
+@wrong("forward", "over the channels as well")
+def over_channels(x, kernel_size, stride, padding):
+    y = pooled(np.mean, x, kernel_size, stride, padding, fill=0)
+    return np.repeat(y.mean(axis=1)[:, None], x.shape[1], axis=1)
+
+
+def equal_parts(divisor):
+    return lambda window, g: np.full_like(window, g / divisor)
+
+
+@wrong("backward", "gets the whole dy")
+def not_divided(dy, x, kernel_size, stride, padding):
+    return spread(equal_parts(1), dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "You divide by the kernel size once")
+def dx_divided_once(dy, x, kernel_size, stride, padding):
+    return spread(equal_parts(kernel_size), dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "You divide by stride²")
+def dx_divided_by_stride(dy, x, kernel_size, stride, padding):
+    return spread(equal_parts(stride**2), dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "do you assign where you should add")
+def assigned(dy, x, kernel_size, stride, padding):
+    n, c, h, w = x.shape
+    dframed = np.zeros((n, c, h + 2 * padding, w + 2 * padding), x.dtype)
+    for at, place, _ in windows(x, kernel_size, stride, padding):
+        dframed[place] = dy[at] / kernel_size**2
+    return dframed[:, :, padding : padding + h, padding : padding + w]
+
+
+@wrong("backward", "right but for padding")
+def dx_padding_not_counted(dy, x, kernel_size, stride, padding):
+    def how(window, g):
+        return np.full_like(window, g / np.isfinite(window).sum())
+
+    return spread(how, dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "Only one pixel of each window")
+def to_one_pixel(dy, x, kernel_size, stride, padding):
+    def how(window, g):
+        part = np.zeros_like(window)
+        part[0, 0] = g / kernel_size**2
+        return part
+
+    return spread(how, dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "It runs in the case “windows side by side”")
+def repeated(dy, x, kernel_size, stride, padding):
+    """Right where windows lie side by side and cover all of x."""
+    big = dy.repeat(kernel_size, 2).repeat(kernel_size, 3) / kernel_size**2
+    return big + np.zeros_like(x)
+
+
+@wrong("backward", "stand in another order")
+def rows_for_columns(dy, x, kernel_size, stride, padding):
+    dx = spread(equal_parts(kernel_size**2), dy, x, kernel_size, stride, padding)
+    return dx.swapaxes(2, 3)

@@ -1,0 +1,159 @@
+"""Wrong answers to the exercise cross_entropy."""
+
+import math
+
+import numpy as np
+from exercises.answers import catalogue
+
+wrong, WRONG = catalogue()
+
+
+def softmax(z, axis=1):
+    e = np.exp(z - z.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def log_p(logits, labels):
+    """Right: the log-probability of each row's label."""
+    z = logits - logits.max(1, keepdims=True)
+    return z[np.arange(len(z)), labels] - np.log(np.exp(z).sum(1))
+
+
+@wrong("forward", "e^z overflows")
+def no_maximum(logits, labels):
+    e = np.exp(logits)
+    p = e / e.sum(axis=1, keepdims=True)
+    return -np.log(p[np.arange(len(labels)), labels]).mean()
+
+
+@wrong("forward", "underflows to 0, whose logarithm")
+def log_of_softmax(logits, labels):
+    p = softmax(logits)
+    return -sum(np.log(p[n, label]) for n, label in enumerate(labels)) / len(labels)
+
+
+@wrong("forward", "Each row needs its own maximum")
+def one_maximum(logits, labels):
+    z = logits - np.max(logits)
+    log_sum = np.log(np.sum(np.exp(z), axis=1))
+    return np.mean(log_sum - z[np.arange(len(z)), labels])
+
+
+@wrong("forward", "Something small is added to p")
+def epsilon_in_log(logits, labels):
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    return -np.mean(np.log(p + 1e-12))
+
+
+@wrong("forward", "It has to be their mean")
+def sum_of_rows(logits, labels):
+    return -log_p(logits, labels).sum()
+
+
+@wrong("forward", "over all n·k entries")
+def mean_of_one_hot(logits, labels):
+    one_hot = np.eye(logits.shape[1])[labels]
+    return -(log_p(logits, labels)[:, None] * one_hot).mean()
+
+
+@wrong("forward", "a loss has to be positive")
+def sign(logits, labels):
+    return log_p(logits, labels).mean()
+
+
+@wrong("forward", "down the columns")
+def softmax_over_the_batch(logits, labels):
+    z = logits - logits.max(0)
+    z = z - np.log(np.exp(z).sum(0))
+    return -z[np.arange(len(z)), labels].mean()
+
+
+@wrong("forward", "The logarithm is missing")
+def no_logarithm(logits, labels):
+    return -softmax(logits)[np.arange(len(labels)), labels].mean()
+
+
+@wrong("forward", "to another base")
+def base_two(logits, labels):
+    return -(log_p(logits, labels) / math.log(2)).mean()
+
+
+@wrong("forward", "The sum of the softmax runs over the whole array")
+def softmax_over_everything(logits, labels):
+    e = np.exp(logits - np.max(logits))
+    z = logits - np.max(logits) - np.log(np.sum(e))
+    return -z[np.arange(len(z)), labels].mean()
+
+
+@wrong("forward", "The mean over them is missing")
+def one_for_each_row(logits, labels):
+    return -log_p(logits, labels)
+
+
+@wrong("backward", "e^z overflows")
+def gradient_no_maximum(logits, labels):
+    e = np.exp(logits)
+    p = e / e.sum(axis=1, keepdims=True)
+    p[np.arange(len(p)), labels] -= 1
+    return p / len(p)
+
+
+@wrong("backward", "The 1/n is missing")
+def no_mean(logits, labels):
+    p = softmax(logits)
+    p[np.arange(len(p)), labels] -= 1
+    return p
+
+
+@wrong("backward", "divided by n twice")
+def divided_twice(logits, labels):
+    n = len(logits)
+    dloss = np.full((n, 1), 1 / n, logits.dtype)
+    return dloss * (softmax(logits) - np.eye(logits.shape[1], dtype=logits.dtype)[labels]) / n
+
+
+@wrong("backward", "divided by n·k")
+def divided_by_everything(logits, labels):
+    p = softmax(logits)
+    p[np.arange(len(p)), labels] -= 1
+    return p / p.size
+
+
+@wrong("backward", "the gradient is negative there")
+def q_minus_p(logits, labels):
+    return (np.eye(logits.shape[1])[labels] - softmax(logits)) / len(logits)
+
+
+@wrong("backward", "The loss also holds −z at the label")
+def p_alone(logits, labels):
+    return softmax(logits) / len(logits)
+
+
+@wrong("backward", "in the columns of all labels")
+def all_labels_in_every_row(logits, labels):
+    p = softmax(logits)
+    p[:, labels] -= 1
+    return p / len(p)
+
+
+@wrong("backward", "down the columns")
+def gradient_over_the_batch(logits, labels):
+    p = softmax(logits, axis=0)
+    p[np.arange(len(p)), labels] -= 1
+    return p / len(p)
+
+
+@wrong("backward", "with respect to the probabilities")
+def stops_at_p(logits, labels):
+    p = softmax(logits)
+    dp = np.zeros_like(p)
+    for n, label in enumerate(labels):
+        dp[n, label] = -1 / p[n, label]
+    return dp / len(p)
+
+
+@wrong("backward", "The sum of the softmax runs over the whole array")
+def gradient_over_everything(logits, labels):
+    p = np.exp(logits) / np.sum(np.exp(logits))
+    p[np.arange(len(p)), labels] -= 1
+    return p / len(p)

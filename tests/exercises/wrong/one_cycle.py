@@ -1,0 +1,70 @@
+"""Wrong answers to the exercise one_cycle."""
+
+import math
+
+from exercises.answers import catalogue
+
+wrong, WRONG = catalogue()
+
+
+def cosine(a, b, t):
+    return b + (a - b) * (1 + math.cos(math.pi * t)) / 2
+
+
+def straight(a, b, t):
+    return a + (b - a) * t
+
+
+def two_parts(curve, values, step, top, end):
+    first, peak, last = values
+    if step <= top:
+        return curve(first, peak, step / top)
+    return curve(peak, last, (step - top) / (end - top))
+
+
+@wrong("rate", "straight lines")
+def triangle(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(straight, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("rate", "where its peak is")
+def late_peak(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps, total_steps - 1)
+
+
+@wrong("rate", "as if there were a step more")
+def late_end(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps)
+
+
+@wrong("rate", "Peak and end both come a step late")
+def counted_from_one(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps, total_steps)
+
+
+@wrong("rate", "itself max_lr / div_factor")
+def final_from_the_maximum(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / final_div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("rate", "goes down to where it began")
+def no_final_factor(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("momentum", "rises with the rate")
+def same_way(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = base_momentum, max_momentum, base_momentum
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("momentum", "stays low after the peak")
+def never_back(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, base_momentum
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)

@@ -1,0 +1,179 @@
+"""Average pooling: the mean of each window."""
+
+import numpy as np
+
+from ..layers import AvgPool2d, MaxPool2d
+from .maxpool2d import AXES, overwritten, pixels, spread
+from .task import EMPTY_SLICE, Case, Exercise, Task
+
+
+def forward(x, kernel_size, stride, padding):
+    return AvgPool2d(kernel_size, stride, padding).forward(x)
+
+
+def backward(dy, x, kernel_size, stride, padding):
+    pool = AvgPool2d(kernel_size, stride, padding)
+    pool.forward(x)
+    return pool.backward(dy)
+
+
+def case(what, shape, kernel_size, stride, padding=0):
+    rng = np.random.default_rng(sum(shape) + stride)
+    x = rng.standard_normal(shape)
+    dy = rng.standard_normal(forward(x, kernel_size, stride, padding).shape)
+    return Case(what, dict(x=x, kernel_size=kernel_size, stride=stride, padding=padding, dy=dy))
+
+
+CASES = [
+    case("windows side by side", (1, 1, 4, 4), 2, 2),
+    case("several images and channels", (2, 3, 4, 6), 2, 2),
+    case("one window for each channel", (2, 4, 3, 3), 3, 3),
+    case("the last row and column out of reach", (1, 2, 5, 7), 2, 2),
+    case("overlapping windows", (2, 2, 7, 5), 3, 2),
+    case("overlapping windows, stride 1", (1, 2, 4, 5), 3, 1),
+    case("gaps between the windows", (1, 2, 7, 8), 2, 3),
+    case("padding", (2, 1, 5, 7), 3, 2, padding=1),
+]
+
+
+def real_pixels(x, kernel_size, stride, padding):
+    """How many pixels of each window are not padding."""
+    return forward(np.ones_like(x), kernel_size, stride, padding) * kernel_size**2
+
+
+def sees_padding(x, kernel_size, stride, padding):
+    return real_pixels(x, kernel_size, stride, padding) < kernel_size**2 - 0.5
+
+
+FORWARD = Task(
+    forward, "y", CASES, AXES, {"y": {"where the window reaches into the padding": sees_padding}}
+)
+BACKWARD = Task(backward, "dx", CASES, AXES)
+
+
+@FORWARD.mistake(
+    "y",
+    "This is right but for padding. You divide by the number of real pixels in the window; here "
+    "the zeros of the padding count, too.",
+)
+def padding_not_counted(x, kernel_size, stride, padding):
+    y = forward(x, kernel_size, stride, padding)
+    return y * kernel_size**2 / real_pixels(x, kernel_size, stride, padding)
+
+
+@FORWARD.mistake("y", "This is the sum of each window. How many values does its mean divide by?")
+def window_sum(x, kernel_size, stride, padding):
+    return forward(x, kernel_size, stride, padding) * kernel_size**2
+
+
+@FORWARD.mistake("y", "You divide by the kernel size once. How many pixels does a window have?")
+def divided_once(x, kernel_size, stride, padding):
+    return forward(x, kernel_size, stride, padding) * kernel_size
+
+
+@FORWARD.mistake(
+    "y", "You divide by stride². The stride says how far windows are apart, not how large."
+)
+def divided_by_stride(x, kernel_size, stride, padding):
+    return forward(x, kernel_size, stride, padding) * kernel_size**2 / stride**2
+
+
+@FORWARD.mistake("y", "This is the maximum of each window.")
+def maximum(x, kernel_size, stride, padding):
+    return MaxPool2d(kernel_size, stride, padding).forward(x)
+
+
+@FORWARD.mistake(
+    "y",
+    "The windows always lie side by side: they move by the kernel size. They have to move by the "
+    "stride, which may be smaller (they overlap) or larger.",
+)
+def moves_by_kernel(x, kernel_size, padding):
+    return forward(x, kernel_size, kernel_size, padding)
+
+
+@FORWARD.mistake(
+    "y", "The windows move by one pixel. Where does the window of output pixel (p, q) begin?"
+)
+def moves_by_one(x, kernel_size, padding):
+    return forward(x, kernel_size, 1, padding)
+
+
+@FORWARD.mistake("y", "The padding is ignored.")
+def no_padding(x, kernel_size, stride):
+    return forward(x, kernel_size, stride, 0)
+
+
+@FORWARD.mistake(
+    "y", "The mean is taken over the channels as well. Each channel is pooled by itself."
+)
+def over_channels(x, kernel_size, stride, padding):
+    y = forward(x, kernel_size, stride, padding)
+    return np.broadcast_to(y.mean(1, keepdims=True), y.shape)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "Each pixel of the window gets the whole dy. y is a mean: by how much does it move if one of "
+    "the pixels moves by 1?",
+)
+def not_divided(dy, x, kernel_size, stride, padding):
+    return backward(dy, x, kernel_size, stride, padding) * kernel_size**2
+
+
+@BACKWARD.mistake("dx", "You divide by the kernel size once. How many pixels does a window have?")
+def dx_divided_once(dy, x, kernel_size, stride, padding):
+    return backward(dy, x, kernel_size, stride, padding) * kernel_size
+
+
+@BACKWARD.mistake(
+    "dx", "You divide by stride². The stride says how far windows are apart, not how large."
+)
+def dx_divided_by_stride(dy, x, kernel_size, stride, padding):
+    return backward(dy, x, kernel_size, stride, padding) * kernel_size**2 / stride**2
+
+
+@BACKWARD.mistake(
+    "dx",
+    "dx is right where windows do not overlap. Where they do, a pixel of x is in several, and its "
+    "gradient is a sum with a part from each: do you assign where you should add?",
+)
+def assigned(dy, x, kernel_size, stride, padding):
+    cols = np.repeat(spread(dy) / kernel_size**2, kernel_size**2, 2)
+    return overwritten(cols, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "This is right but for padding: you divide by the number of real pixels in the window. Forward "
+    "divides by all of them, the zeros of the padding included.",
+)
+def dx_padding_not_counted(dy, x, kernel_size, stride, padding):
+    dy = dy * kernel_size**2 / real_pixels(x, kernel_size, stride, padding)
+    return backward(dy, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx", "Only one pixel of each window gets a part of dy. All of them are in the mean."
+)
+def one_pixel(dy, x, kernel_size, stride, padding):
+    cols = np.zeros((*dy.shape[:2], kernel_size**2, dy[0, 0].size))
+    cols[:, :, :1] = spread(dy) / kernel_size**2
+    return pixels(cols, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx", "The frame is still round dx. It has to be taken off: dx has the shape of x."
+)
+def framed(dy, x, kernel_size, stride, padding):
+    sides = (padding, padding)
+    return backward(dy, np.pad(x, ((0, 0), (0, 0), sides, sides)), kernel_size, stride, 0)
+
+
+@BACKWARD.mistake("dx", EMPTY_SLICE)
+def empty_slice(dy, x, kernel_size, stride, padding):
+    dframed = framed(dy, x, kernel_size, stride, padding)
+    return dframed[:, :, padding:-padding, padding:-padding]
+
+
+EXERCISE = Exercise("avgpool2d", "Average pooling: a gradient in equal parts", [FORWARD, BACKWARD])

@@ -1,0 +1,281 @@
+"""Max pooling: the largest value of each window, and where its gradient goes."""
+
+import numpy as np
+
+from ..layers import AvgPool2d, MaxPool2d, col2im, im2col
+from .task import EMPTY_SLICE, Case, Exercise, Task
+
+
+def forward(x, kernel_size, stride, padding):
+    return MaxPool2d(kernel_size, stride, padding).forward(x)
+
+
+def backward(dy, x, kernel_size, stride, padding):
+    pool = MaxPool2d(kernel_size, stride, padding)
+    pool.forward(x)
+    return pool.backward(dy)
+
+
+def case(what, shape, kernel_size, stride, padding=0, ties=False, low=0.0):
+    """ties: whole numbers, 0 in half of the places, as after a ReLU. low: added to x."""
+    rng = np.random.default_rng(sum(shape) + stride)
+    x = rng.standard_normal(shape) + low
+    if ties:
+        x = np.maximum(rng.integers(-3, 4, shape), 0).astype(np.float64)
+    dy = rng.standard_normal(forward(x, kernel_size, stride, padding).shape)
+    return Case(what, dict(x=x, kernel_size=kernel_size, stride=stride, padding=padding, dy=dy))
+
+
+CASES = [
+    case("windows side by side", (1, 1, 4, 4), 2, 2),
+    case("several images and channels", (2, 3, 4, 6), 2, 2),
+    case("the last row and column out of reach", (1, 2, 5, 7), 2, 2),
+    case("overlapping windows", (2, 2, 6, 5), 3, 2),
+    case("overlapping windows, stride 1", (1, 2, 4, 5), 3, 1),
+    case("gaps between the windows", (1, 2, 7, 8), 2, 3),
+    case("padding", (2, 1, 6, 5), 3, 2, padding=1),
+    case("padding round negative values", (1, 2, 4, 6), 2, 2, padding=1, low=-9.0),
+    case("ties", (2, 3, 8, 6), 2, 2, ties=True),
+    case("ties in overlapping windows", (2, 2, 7, 6), 3, 2, padding=1, ties=True),
+]
+AXES = {"x": "n c h w", "y": "n c oh ow", "dy": "n c oh ow", "dx": "n c h w"}
+
+
+def windows(x, kernel_size, stride, padding, fill=-np.inf):
+    """(n, c, k·k, oh·ow): every window as a column."""
+    n, c, h, w = x.shape
+    cols = im2col(x.reshape(n * c, 1, h, w), kernel_size, stride, padding, fill)
+    return cols.reshape(n, c, *cols.shape[1:])
+
+
+def pixels(cols, x, kernel_size, stride, padding):
+    """(n, c, h, w): for each pixel, the sum of its entries in the windows."""
+    n, c, h, w = x.shape
+    cols = cols.reshape(n * c, *cols.shape[2:])
+    return col2im(cols, (n * c, 1, h, w), kernel_size, stride, padding).reshape(x.shape)
+
+
+def overwritten(cols, x, kernel_size, stride, padding, only=None):
+    """Like pixels, window after window, but a later window replaces what an earlier one wrote.
+
+    only: mask like cols, of the entries that are written at all.
+    """
+    n, c, h, w = x.shape
+    k = kernel_size
+    framed = np.zeros((n, c, h + 2 * padding, w + 2 * padding))
+    ow = (w + 2 * padding - k) // stride + 1
+    for place in range(cols.shape[3]):
+        p, q = divmod(place, ow)
+        patch = framed[:, :, p * stride : p * stride + k, q * stride : q * stride + k]
+        new = cols[..., place].reshape(patch.shape)
+        write = True if only is None else only[..., place].reshape(patch.shape)
+        patch[...] = np.where(write, new, patch)
+    return framed[:, :, padding : h + padding, padding : w + padding]
+
+
+def has_ties(x, kernel_size, stride, padding):
+    """The pixels that share the maximum of a window with another pixel of it."""
+    cols = windows(x, kernel_size, stride, padding)
+    shared = cols == cols.max(2, keepdims=True)
+    shared &= shared.sum(2, keepdims=True) > 1
+    return pixels(shared.astype(np.float64), x, kernel_size, stride, padding) > 0
+
+
+FORWARD = Task(forward, "y", CASES, AXES)
+BACKWARD = Task(
+    backward,
+    "dx",
+    CASES,
+    AXES,
+    {"dx": {"where several pixels of a window are equal and largest (ties)": has_ties}},
+)
+
+
+@FORWARD.mistake(
+    "y",
+    "The padding counts as 0, and where all of x is negative, 0 wins. What should the frame hold, "
+    "so that it never wins?",
+)
+def frame_of_zeros(x, kernel_size, stride, padding):
+    return (
+        windows(x, kernel_size, stride, padding, fill=0)
+        .max(2)
+        .reshape(forward(x, kernel_size, stride, padding).shape)
+    )
+
+
+@FORWARD.mistake("y", "This is the mean of each window.")
+def mean(x, kernel_size, stride, padding):
+    return AvgPool2d(kernel_size, stride, padding).forward(x)
+
+
+@FORWARD.mistake("y", "This is the minimum of each window.")
+def minimum(x, kernel_size, stride, padding):
+    return -forward(-x, kernel_size, stride, padding)
+
+
+@FORWARD.mistake(
+    "y", "You take the largest in size, |x|. The largest value is meant, with its sign."
+)
+def largest_in_size(x, kernel_size, stride, padding):
+    cols = windows(x, kernel_size, stride, padding, fill=0)
+    winner = np.abs(cols).argmax(2)[:, :, None]
+    y = np.take_along_axis(cols, winner, 2)
+    return y.reshape(forward(x, kernel_size, stride, padding).shape)
+
+
+@FORWARD.mistake(
+    "y",
+    "The windows always lie side by side: they move by the kernel size. They have to move by the "
+    "stride, which may be smaller (they overlap) or larger.",
+)
+def moves_by_kernel(x, kernel_size, padding):
+    return forward(x, kernel_size, kernel_size, padding)
+
+
+@FORWARD.mistake(
+    "y", "The windows move by one pixel. Where does the window of output pixel (p, q) begin?"
+)
+def moves_by_one(x, kernel_size, padding):
+    return forward(x, kernel_size, 1, padding)
+
+
+@FORWARD.mistake("y", "The padding is ignored.")
+def no_padding(x, kernel_size, stride):
+    return forward(x, kernel_size, stride, 0)
+
+
+@FORWARD.mistake(
+    "y",
+    "The maximum is taken over the channels as well, and is the same in all of them. Each channel "
+    "is pooled by itself.",
+)
+def over_channels(x, kernel_size, stride, padding):
+    y = forward(x, kernel_size, stride, padding)
+    return np.broadcast_to(y.max(1, keepdims=True), y.shape)
+
+
+# -- backward --
+
+
+def winners(x, kernel_size, stride, padding):
+    """Mask like the windows: 1 at the first of the largest."""
+    cols = windows(x, kernel_size, stride, padding)
+    return np.arange(cols.shape[2])[:, None] == cols.argmax(2)[:, :, None]
+
+
+def spread(dy):
+    """(n, c, 1, oh·ow)."""
+    return dy.reshape(*dy.shape[:2], 1, -1)
+
+
+TO_ALL = (
+    "This is right but for ties: every pixel that equals the maximum gets the whole dy. y is a "
+    "copy of one of them, so one gets it: the first in reading order."
+)
+
+
+@BACKWARD.mistake("dx", TO_ALL)
+def ties_all(dy, x, kernel_size, stride, padding):
+    cols = windows(x, kernel_size, stride, padding)
+    mask = cols == cols.max(2, keepdims=True)
+    return pixels(mask * spread(dy), x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "This is right but for ties: the pixels that equal the maximum share dy. That can be defended, "
+    "but here, as in most libraries, the first one in reading order gets all of it.",
+)
+def ties_shared(dy, x, kernel_size, stride, padding):
+    cols = windows(x, kernel_size, stride, padding)
+    mask = cols == cols.max(2, keepdims=True)
+    mask = mask / mask.sum(2, keepdims=True)
+    return pixels(mask * spread(dy), x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "This is right but for ties: the last of the equal ones gets dy. It is the first one, in "
+    "reading order. Do you compare with ≥ where > is meant?",
+)
+def ties_last(dy, x, kernel_size, stride, padding):
+    cols = windows(x, kernel_size, stride, padding)
+    last = cols.shape[2] - 1 - cols[:, :, ::-1].argmax(2)[:, :, None]
+    mask = np.arange(cols.shape[2])[:, None] == last
+    return pixels(mask * spread(dy), x, kernel_size, stride, padding)
+
+
+OVERWRITTEN = (
+    "dx is right where windows do not overlap. Where they do, a pixel may win in several, and its "
+    "gradient is the sum of their dy: do you assign where you should add?"
+)
+
+
+@BACKWARD.mistake("dx", OVERWRITTEN)
+def winner_assigned(dy, x, kernel_size, stride, padding):
+    mask = winners(x, kernel_size, stride, padding)
+    return overwritten(mask * spread(dy), x, kernel_size, stride, padding, only=mask)
+
+
+@BACKWARD.mistake("dx", OVERWRITTEN)
+def window_assigned(dy, x, kernel_size, stride, padding):
+    mask = winners(x, kernel_size, stride, padding)
+    return overwritten(mask * spread(dy), x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "Every pixel of the window gets dy. y is a copy of its largest pixel: what does y do if "
+    "another one moves a little?",
+)
+def whole_window(dy, x, kernel_size, stride, padding):
+    cols = np.repeat(spread(dy), kernel_size**2, 2)
+    return pixels(cols, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "dy is divided by the number of pixels in the window, as for a mean. The maximum is a copy of "
+    "one pixel: with which factor does it move?",
+)
+def divided(dy, x, kernel_size, stride, padding):
+    return backward(dy, x, kernel_size, stride, padding) / kernel_size**2
+
+
+@BACKWARD.mistake(
+    "dx",
+    "dy is multiplied by the maximum. y is a copy of one pixel: with which factor does it move?",
+)
+def times_maximum(dy, x, kernel_size, stride, padding):
+    y = forward(x, kernel_size, stride, padding)
+    return backward(dy * y, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "In backward the padding counts as 0 and can win, so that dy is lost in the frame. The winner "
+    "has to be the one that forward took.",
+)
+def frame_wins(dy, x, kernel_size, stride, padding):
+    cols = windows(x, kernel_size, stride, padding, fill=0)
+    mask = np.arange(cols.shape[2])[:, None] == cols.argmax(2)[:, :, None]
+    return pixels(mask * spread(dy), x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx", "The frame is still round dx. It has to be taken off: dx has the shape of x."
+)
+def framed(dy, x, kernel_size, stride, padding):
+    sides = (padding, padding)
+    x = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
+    return backward(dy, x, kernel_size, stride, 0)
+
+
+@BACKWARD.mistake("dx", EMPTY_SLICE)
+def empty_slice(dy, x, kernel_size, stride, padding):
+    dframed = framed(dy, x, kernel_size, stride, padding)
+    return dframed[:, :, padding:-padding, padding:-padding]
+
+
+EXERCISE = Exercise("maxpool2d", "Max pooling: who gets the gradient", [FORWARD, BACKWARD])
