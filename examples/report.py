@@ -30,7 +30,7 @@ def write(path, network, history, settings, test):
     p = tn.predict_proba(network, x)  # (n, k)
     sections = {
         "Result": result(history),
-        "Settings": table(("setting", "value"), (settings | versions()).items()),
+        "Settings": table("Settings", ("setting", "value"), (settings | versions()).items()),
         "Network": layers(network, x.shape[1:]),
         "Curves": curves(history),
         "Confusion matrix": confusion(y, p.argmax(axis=1), p.shape[1]),
@@ -72,7 +72,8 @@ def layers(network, shape):
     rows = [(name, "×".join(map(str, out[1:])), f"{n:,}") for name, out, n in summary.rows]
     return (
         f"<p>{summary.total_params:,} parameters; {summary.multiply_adds:,} multiply-adds "
-        "for a digit.</p>\n" + table(("layer", "output of one digit", "parameters"), rows)
+        "for a digit.</p>\n"
+        + table("Network", ("layer", "output of one digit", "parameters"), rows)
     )
 
 
@@ -91,8 +92,8 @@ def curves(history):
     ]
     header = [name.replace("_", " ").replace("lr", "rate") for name in names]
     return (
-        picture(tn.plot.history(history), alt)
-        + f"<details><summary>As a table</summary>\n{table(header, rows)}</details>"
+        picture("Curves", tn.plot.history(history), alt)
+        + f"<details><summary>As a table</summary>\n{table('Epochs', header, rows)}</details>"
     )
 
 
@@ -114,13 +115,14 @@ def confusion(labels, predictions, k):
                 look = 'class="none"'
             cells.append(f"<td {look}>{count}</td>")
         rows.append(f'<tr><th scope="row">{i}</th>{"".join(cells)}</tr>')
+    content = (
+        '<table class="confusion"><thead><tr><th scope="col"><span class="hidden">label</span></th>'
+        f"{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table>"
+    )
     return (
         f"<p>{wrong.sum():,} of {len(labels):,} digits are read wrong. Rows: the label; columns: "
         "what it was read as; the more orange, the more often.</p>\n"
-        '<div class="scroll" tabindex="0" role="region" aria-label="Confusion matrix">'
-        '<table class="confusion"><thead><tr><th scope="col"><span class="hidden">label</span></th>'
-        f"{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+    ) + scroll("Confusion matrix", content)
 
 
 def mistakes(x, labels, p):
@@ -145,40 +147,43 @@ def mistakes(x, labels, p):
 def filters(conv):
     o, c, h, w = conv.weight.data.shape
     alt = f"The {o * c} kernels of the first layer, {h}×{w} weights each, in colours."
-    return picture(tn.plot.filters(conv), alt)
+    return picture("Filters", tn.plot.filters(conv), alt)
 
 
 def feature_maps(network, image, label, p):
     read = p.argmax()
     sentence = f"What each layer makes of test digit 0, a {label}, read as {read} ({p[read]:.0%})."
-    return f"<p>{sentence}</p>\n" + picture(tn.plot.feature_maps(network, image), sentence)
+    figure = tn.plot.feature_maps(network, image)
+    return f"<p>{sentence}</p>\n" + picture("Feature maps", figure, sentence)
 
 
 # -- HTML --
 
 
-def table(header, rows):
+def table(name, header, rows):
     """A table whose first column names the rows; header and cells are text, and escaped."""
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in header)
+    head = "".join(f'<th scope="col">{escape(str(column))}</th>' for column in header)
     lines = []
     for first, *others in rows:
         cells = "".join(f"<td>{escape(str(cell))}</td>" for cell in others)
         lines.append(f'<tr><th scope="row">{escape(str(first))}</th>{cells}</tr>')
     body = "\n".join(lines)
-    return (
-        f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(", ".join(header))}">'
-        f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table></div>"
-    )
+    return scroll(name, f"<table><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>")
 
 
-def picture(figure, alt):
-    """A matplotlib figure as an image: on small screens it keeps its size, and scrolls."""
+def picture(name, figure, alt):
+    """A matplotlib figure as an image, which on small screens keeps its size."""
     png = BytesIO()
     figure.savefig(png, format="png", dpi=120, bbox_inches="tight")
     width = 80 * figure.get_figwidth()  # pixels of the page
+    image = f'<img src="{data_uri(png)}" alt="{escape(alt)}" style="width: {width:.0f}px">'
+    return scroll(name, image, "paper")
+
+
+def scroll(name, content, look=""):
+    """What may be wider than the screen; keyboards can scroll it, and screen readers name it."""
     return (
-        '<div class="scroll paper" tabindex="0" role="region" aria-label="Picture">'
-        f'<img src="{data_uri(png)}" alt="{escape(alt)}" style="width: {width:.0f}px"></div>'
+        f'<div class="scroll {look}" tabindex="0" role="region" aria-label="{name}">{content}</div>'
     )
 
 
@@ -253,11 +258,11 @@ tr > :first-child { text-align: left; padding-left: 0; white-space: nowrap; }
 .confusion .right { font-weight: bold; }
 .confusion .none { color: var(--faint); }
 .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
-.paper { background: #fff; border-radius: 6px; }
+.paper { background: #fff; border-radius: 6px; width: fit-content; max-width: 100%; }
 .paper img { display: block; height: auto; }
 .digits { display: grid; gap: 0.75rem;
-  grid-template-columns: repeat(auto-fill, minmax(6.5rem, 1fr)); }
-figure { margin: 0; font-size: 0.8rem; }
+  grid-template-columns: repeat(auto-fill, minmax(6.9rem, 1fr)); }
+figure { margin: 0; font-size: 0.78rem; }
 .digit { width: 84px; image-rendering: pixelated; border: 1px solid var(--line); display: block; }
 summary { cursor: pointer; padding: 0.5rem 0; }
 """

@@ -201,7 +201,7 @@ def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatc
     row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
     hostile = {"<script>alert(1)</script>": '"><img src=x onerror=alert(1)>'}
     path = tmp_path / "report.html"
-    monkeypatch.setattr(report, "picture", lambda figure, alt: "")  # drawing takes a while
+    monkeypatch.setattr(report, "picture", lambda *arguments: "")  # drawing takes a while
     report.write(path, tn.models.mnist_lite(pretrained=True), [row], hostile, (x, y))
     page = Page(path.read_text(encoding="utf-8"))
     assert page.text["worst-mistakes"][1] == "All digits are read right."

@@ -70,9 +70,8 @@ def mistakes(images, labels, probabilities, count=24):
     them. count: at most so many are shown. Above each stand its index, the label and the class
     it was read as, each with its probability.
 
-    >>> from tinynet import datasets, models
+    >>> from tinynet import datasets, models, predict_proba
     >>> _, (x, y) = datasets.mnist()
-    >>> from tinynet import predict_proba
     >>> x, y = x[2400:2500], y[2400:2500]
     >>> p = predict_proba(models.mnist_lite(pretrained=True), x)
     >>> print(mistakes(x, y, p).axes[0].get_title())
