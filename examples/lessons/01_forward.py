@@ -9,9 +9,9 @@
 #
 # A trained network looks mysterious: pixels go in, "this is a seven" comes out. There is no mystery
 # in it. Every number inside is a sum of products, a maximum, or a scale and a shift of one other
-# number. In this lesson we follow one digit through a network that reads more than 99 % of
-# MNIST's test digits correctly, compute one pixel after each layer by hand, and compare it with what the network
-# computed.
+# number. In this lesson we follow one digit through a network that reads more than 99 % of MNIST's
+# test digits correctly, compute one pixel after each layer by hand, and compare it with what the
+# network computed.
 
 # %%
 import matplotlib.pyplot as plt
@@ -141,11 +141,11 @@ figure.tight_layout()
 # %% [markdown]
 # The weights of this channel are positive on the left and negative on the right. The sum is large
 # where the left of the patch is ink and the right is paper: on the *right edge of a stroke*, and
-# most of all on one that leans as the stem of this seven does. On the left edge it is negative. So a
-# kernel is a small picture of what its channel looks for, and nobody drew it: training found it.
+# most of all on one that leans as the stem of this seven does. On the left edge it is negative. So
+# a kernel is a small picture of what its channel looks for, and nobody drew it: training found it.
 #
-# On flat paper all nine pixels are $-0.424$, so the result is $-0.424$ times the sum of the weights,
-# plus the bias:
+# On flat paper all nine pixels are $-0.424$, so the result is $-0.424$ times the sum of the
+# weights, plus the bias:
 
 # %%
 on_paper = paper * weight[o].sum() + bias[o]
@@ -158,9 +158,9 @@ np.testing.assert_allclose(outputs[0][0, o, 1:4, 1:4], on_paper, rtol=1e-4)  # a
 # $$y = \max(x, 0)$$
 #
 # for each number by itself. Left edges and paper, which gave negative numbers, all become 0: the
-# channel says "how much of a right edge", never "how little". Without ReLU two convolutions in a row would
-# be a sum of products of sums of products, which is again one convolution, only wider. ReLU is what
-# makes more layers more than one.
+# channel says "how much of a right edge", never "how little". Without ReLU two convolutions in a
+# row would be a sum of products of sums of products, which is again one convolution, only wider.
+# ReLU is what makes more layers more than one.
 
 # %%
 after_relu = max(after_conv, 0)
@@ -199,10 +199,10 @@ np.testing.assert_allclose(outputs[2][0, o, p, q], after_norm, rtol=1e-4, atol=1
 # %% [markdown]
 # ### The second convolution: patches of eight channels
 #
-# `model[3]` is a convolution from 8 channels to 8. The formula above holds as it stands, but now the
-# sum over $c$ has eight terms: the patch is a block of shape (8, 3, 3), and so is the kernel of one
-# output channel. 72 products, one sum. It looks for *combinations*: say, a right edge here together
-# with a horizontal edge one pixel below.
+# `model[3]` is a convolution from 8 channels to 8. The formula above holds as it stands, but now
+# the sum over $c$ has eight terms: the patch is a block of shape (8, 3, 3), and so is the kernel of
+# one output channel. 72 products, one sum. It looks for *combinations*: say, a right edge here
+# together with a horizontal edge one pixel below.
 
 # %%
 weight, bias = model[3].weight.data, model[3].bias.data  # (8, 8, 3, 3), (8,)
@@ -222,8 +222,8 @@ np.testing.assert_allclose(outputs[3][0, o, p, q], value, rtol=1e-4, atol=1e-5)
 # $$y[o, p, q] = \max_{i, j \in \{0, 1\}} x[o,\; 2p + i,\; 2q + j].$$
 #
 # 28×28 becomes 14×14. "There is a right edge *somewhere* in this square" is kept, where exactly is
-# forgotten: a digit may move by a pixel and look the same from here on. And each later kernel of 3×3
-# covers twice as much of the digit in each direction, for a quarter of the work.
+# forgotten: a digit may move by a pixel and look the same from here on. And each later kernel of
+# 3×3 covers twice as much of the digit in each direction, for a quarter of the work.
 
 # %%
 row, column = 3, 7  # of the pooled map: its pixel (3, 7) is made of rows 6 and 7, columns 14 and 15
@@ -236,7 +236,8 @@ assert outputs[9][0, o, row, column] == square.max()
 #
 # The last two convolutions have no frame, so the picture shrinks: 7×7 to 5×5 to 3×3. The last one,
 # `model[23]`, has ten output channels, one for each digit from 0 to 9. Each of its 3×3 pixels looks
-# at the digit from a slightly different place and votes; average pooling takes the mean of the nine:
+# at the digit from a slightly different place and votes; average pooling takes the mean of the
+# nine:
 #
 # $$z[k] = \frac{1}{9}\sum_{p=0}^{2}\sum_{q=0}^{2} x[k, p, q].$$
 #
@@ -321,10 +322,10 @@ figure.tight_layout()
 # %% [markdown]
 # ## Experiment: cover a part of the digit
 #
-# What does the network look at? Cover a square of the digit with paper, see how far the logit of its
-# class falls, and do so for a square around every pixel. Watch where the fall is deep (red): these
-# are the pixels that the reading rests on. Then look for a digit that has another reading with its
-# decisive part covered.
+# What does the network look at? Cover a square of the digit with paper, see how far the logit of
+# its class falls, and do so for a square around every pixel. Watch where the fall is deep (red):
+# these are the pixels that the reading rests on. Then look for a digit that has another reading
+# with its decisive part covered.
 
 # %%
 which = 0  # Change: another test digit, say 2 (a one), 3 (a zero), 4 (a four), 8 (a five)
@@ -366,9 +367,9 @@ figure.tight_layout()
 # 3×3 map depends? (A pixel of `model[0]`'s output depends on 3×3 pixels of the digit. One of
 # `model[3]`'s depends on 3×3 of those, hence on 5×5 pixels. Go on, and mind the pooling.)
 #
-# **Question 3.** In use, BatchNorm is $a\,x + d$ for each channel, and a convolution that follows it
-# is linear in its input. So $a$ and $d$ can be moved into that convolution's weights and bias, and
-# the BatchNorm layer left out: $\text{weight}'[o, c] = \text{weight}[o, c]\cdot a[c]$ and
+# **Question 3.** In use, BatchNorm is $a\,x + d$ for each channel, and a convolution that follows
+# it is linear in its input. So $a$ and $d$ can be moved into that convolution's weights and bias,
+# and the BatchNorm layer left out: $\text{weight}'[o, c] = \text{weight}[o, c]\cdot a[c]$ and
 # $b'[o] = b[o] + \sum_{c,i,j} \text{weight}[o, c, i, j]\cdot d[c]$. For most pixels that gives the
 # same result. For which does it not, and why?
 
@@ -387,12 +388,12 @@ assert count == tn.summary(model, (1, 28, 28)).multiply_adds
 
 # %% [markdown]
 # **Answer 2.** Let the window be $r$ pixels wide, and let one step in the layer's output be $s$
-# pixels of the digit. At the start $r = s = 1$. A kernel of width $k$ reaches $k - 1$ steps further,
-# so $r$ grows by $(k - 1)\,s$; a pooling with stride 2 does this too ($k = 2$), and then doubles
-# $s$. At the end $r = 38$: more than the digit's 28, so each of the nine votes may depend on nearly
-# all of the digit. We check this by measurement at a layer where the window is smaller than the
-# digit: change each pixel of the digit a little and see which ones move the middle pixel of
-# `model[16]`'s output.
+# pixels of the digit. At the start $r = s = 1$. A kernel of width $k$ reaches $k - 1$ steps
+# further, so $r$ grows by $(k - 1)\,s$; a pooling with stride 2 does this too ($k = 2$), and then
+# doubles $s$. At the end $r = 38$: more than the digit's 28, so each of the nine votes may depend
+# on nearly all of the digit. We check this by measurement at a layer where the window is smaller
+# than the digit: change each pixel of the digit a little and see which ones move the middle pixel
+# of `model[16]`'s output.
 
 # %%
 r, s, at_layer = 1, 1, []
@@ -422,8 +423,8 @@ assert max(height, width) <= at_layer[16][0]
 # **Answer 3.** The pixels at the edge, where the kernel lies partly on the frame. The frame is put
 # around BatchNorm's *output* and holds zeros. Moved into the convolution, $d$ would be added for
 # these positions too, as if the frame were $d[c]$ and not 0. Inside, all is the same. Since our
-# network convolves, takes the ReLU and only then normalises, the two cannot be merged exactly except
-# where the convolution has no frame, as in `model[20]` and `model[23]`.
+# network convolves, takes the ReLU and only then normalises, the two cannot be merged exactly
+# except where the convolution has no frame, as in `model[20]` and `model[23]`.
 
 # %%
 norm, conv = model[2], model[3]
