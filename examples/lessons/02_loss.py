@@ -2,7 +2,7 @@
 # # 2 · Softmax and the loss, and why its gradient is p − y
 #
 # - **Time:** 35 minutes
-# - **Before:** the exponential and the logarithm, and their derivatives; lesson 1
+# - **Before:** the exponential, the natural logarithm (our log), and their derivatives; lesson 1
 # - **After:** you can turn logits into probabilities and a loss without overflow, derive the
 #   gradient in three lines, and say what label smoothing changes
 # - **Code:** [`loss.py`](../../tinynet/loss.py)
@@ -159,9 +159,9 @@ np.testing.assert_allclose(tn.CrossEntropyLoss()(logits, labels), by_hand, rtol=
 # $$L = -\sum_k q_k z_k + \Big(\sum_k q_k\Big) \log \sum_j e^{z_j}
 # = -\sum_k q_k z_k + \log \sum_j e^{z_j}.$$
 #
-# Now the derivative with respect to one logit $z_i$. In the first sum only the term $k = i$ holds
-# $z_i$: it gives $-q_i$. The second part by the chain rule: the derivative of $\log s$ is $1/s$,
-# that of $s = \sum_j e^{z_j}$ with respect to $z_i$ is $e^{z_i}$; together
+# Now the derivative with respect to one logit $z_i$, the others held fixed. In the first sum only
+# the term $k = i$ holds $z_i$: it gives $-q_i$. The second part by the chain rule: the derivative
+# of $\log s$ is $1/s$, that of $s = \sum_j e^{z_j}$ with respect to $z_i$ is $e^{z_i}$; together
 #
 # $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = p_i.$$
 #

@@ -196,9 +196,10 @@ print(f"one digit, 8 channels: loops {1000 * loops:.1f} ms, matrix product {1000
 #
 # $$db[o] = \sum_{n, p, q} dy[n, o, p, q].$$
 #
-# **Weights.** For one image $y = W\,\text{cols} + b$. $W[o, r]$ goes to $y[o, t]$ for every window
-# $t$, with factor $\text{cols}[r, t]$. Hence $dW[o, r] = \sum_t dy[o, t]\,\text{cols}[r, t]$; as
-# matrices, and summed over the images, because all images use the same weights:
+# **Weights.** For one image $y = W\,\text{cols} + b$. Let $r$ be an index along
+# $c \cdot kh \cdot kw$. $W[o, r]$ goes to $y[o, t]$ for every window $t$, with factor
+# $\text{cols}[r, t]$. Hence $dW[o, r] = \sum_t dy[o, t]\,\text{cols}[r, t]$; as matrices, and
+# summed over the images, because all images use the same weights:
 #
 # $$dW = \sum_n dy_n\, \text{cols}_n^{\mathsf T}, \qquad
 # (o,\; oh{\cdot}ow) \times (oh{\cdot}ow,\; c{\cdot}kh{\cdot}kw) = (o,\; c{\cdot}kh{\cdot}kw).$$
