@@ -335,7 +335,8 @@ for ax, title, values in zip(axes[1:], titles, [*shots, secret], strict=True):
     ax.imshow(values, cmap="RdBu_r", vmin=-2, vmax=2)
     for i, j in np.ndindex(3, 3):
         color = "white" if abs(values[i, j]) > 1.2 else "black"
-        ax.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=color)
+        number = f"{values[i, j]:.2f}" if abs(values[i, j]) < 100 else f"{values[i, j]:.0e}"
+        ax.text(j, i, number, ha="center", va="center", color=color)
     ax.set(title=title, xticks=[], yticks=[])
 figure.tight_layout()
 print(f"loss {losses[0]:.3f} at the start, {losses[-1]:.1e} at the end")
