@@ -415,7 +415,8 @@ assert max(height, width) <= at_layer[16][0]
 # For another image the measured window may be smaller: max pooling and ReLU let through only some
 # of their inputs, so the pixels at its rim may happen not to matter. The rule gives what a pixel
 # *can* depend on.
-#
+
+# %% [markdown]
 # **Answer 3.** The pixels at the edge, where the kernel lies partly on the frame. The frame is put
 # around BatchNorm's *output* and holds zeros. Moved into the convolution, $d$ would be added for
 # these positions too, as if the frame were $d[c]$ and not 0. Inside, all is the same. Since our

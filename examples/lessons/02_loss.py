@@ -370,7 +370,8 @@ print(f"and for {fell[~read_right].sum()} of the {(~read_right).sum()} that are 
 # %% [markdown]
 # (It falls for all that are read correctly in exact arithmetic. Where float32 has rounded $\log p$
 # to 0 there is nothing left to fall.)
-#
+
+# %% [markdown]
 # **Answer 3.** First: $\sum_k p_k = 1$ and $\sum_k q_k = 1$, so the difference is 0. Second: adding
 # the same $c$ to all logits does not change the loss, so its slope in the direction
 # $(1, \ldots, 1)$ is 0; and that slope is the sum of the entries of the gradient. The bias of the

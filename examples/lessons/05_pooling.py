@@ -390,7 +390,8 @@ for rule in ("last", "even"):
 # zeros: BatchNorm's gradients hold sums of $dy$ and of $dy \cdot \hat x$ over the channel, and
 # pixels in a tie have the same $\hat x$; what else it hands back, it hands back to the pixel that
 # got $dy$, where ReLU stops it. Lesson 6 has the formula.)
-#
+
+# %% [markdown]
 # **Answer 3.** ReLU never falls when its input grows, so the largest stays the largest:
 # $\max_i(\max(x_i, 0)) = \max(\max_i x_i, 0)$. Pooling first leaves a quarter of the pixels to the
 # ReLU, so it is cheaper. BatchNorm in use is $a x + d$. If $a > 0$ the same holds. If $a < 0$ it
