@@ -8,8 +8,6 @@ window  pooling: the values in the window, and the winner's place or the sum and
 steps   everything else: rows of [what is done, the number it is done with, the result]
 """
 
-import math
-
 import numpy as np
 
 from tinynet import AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, ReLU

@@ -3,8 +3,8 @@
 MNIST's digits were scanned in black and white, then made by two rules: the bounding box is scaled
 to fit 20×20 pixels, keeping its aspect ratio, which makes grey levels; and the result is moved, by
 whole pixels, until its centre of mass is at the centre of 28×28. In the files that centre is
-the pixel (14, 14): each digit's centre of mass rounds to it, and each has a side of 20 pixels.
-A digit that was made so is left as it is by `centred`.
+the pixel (14, 14): each digit's centre of mass rounds to it, and each has a side of 20 pixels, but
+for a few sevens whose foot the image's edge cut off. `centred` leaves such a digit as it is.
 
 Y. LeCun, L. Bottou, Y. Bengio, P. Haffner. Gradient-based learning applied to document
 recognition. Proceedings of the IEEE, 1998.
@@ -74,7 +74,7 @@ def centred(ink):
     total = small.sum()
     row = small.sum(axis=1) @ np.arange(h) / total  # of the centre of mass
     column = small.sum(axis=0) @ np.arange(w) / total
-    # Ink that is very uneven, all at one end, say, would stick out: it stays inside.
+    # Ink that lies all at one end would stick out: here it stays inside, and is not cut off.
     top = min(max(round(CENTRE - row), 0), SIZE - h)
     left = min(max(round(CENTRE - column), 0), SIZE - w)
     image[top : top + h, left : left + w] = np.rint(small)

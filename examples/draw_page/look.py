@@ -115,8 +115,7 @@ class Mistakes:
         """Those mistakes whose features are nearest to a drawing's, by its activations."""
         here = features(maps)[0]
         found = [
-            (float(np.linalg.norm(there - here)), index, p)
-            for index, p, there in list(self.found)
+            (float(np.linalg.norm(there - here)), index, p) for index, p, there in list(self.found)
         ]
         nearest = sorted(found, key=lambda mistake: mistake[0])[:NEAREST]
         return {

@@ -36,56 +36,64 @@ export class Maps {
       ),
       this.canvas,
     );
+    this.isSeen = false; // only what is near the window is drawn, and drawn when it comes near
+    new IntersectionObserver(
+      ([{ isIntersecting }]) => {
+        this.isSeen = isIntersecting;
+        if (isIntersecting) this.draw();
+      },
+      { rootMargin: "100px" },
+    ).observe(this.canvas);
     this.canvas.addEventListener("click", (event) => this.choose(this.pixelAt(event)));
     this.canvas.addEventListener("pointermove", (event) => this.tell(this.pixelAt(event)));
     this.canvas.addEventListener("pointerleave", () => this.tell(null));
     this.canvas.addEventListener("keydown", (event) => this.onKey(event));
   }
 
-  /** Show the maps {shape, values}. */
-  show({ shape, values }) {
-    this.shape = asMaps(shape);
-    this.values = values;
-    this.most = largest(values);
+  /**
+   * Show the maps {shape, values} and what is marked on them: a cursor [channel, row, column],
+   * and a window {channel, top, left, height, width}, on all maps where it has no channel.
+   */
+  show({ shape, values }, cursor, source) {
+    Object.assign(this, { shape: asMaps(shape), values, cursor, source, most: largest(values) });
     this.size.textContent = shape.join(" × ");
     this.tell(null);
-    this.draw();
+    if (this.isSeen) this.draw();
   }
 
-  /** Mark pixels: the cursor [channel, row, column], and a window on one channel or on all. */
-  mark(cursor, source) {
-    this.cursor = cursor;
-    this.source = source;
-    this.draw();
+  /** Arrange the maps in this width. */
+  layOut(width) {
+    const [channels, h, w] = this.shape;
+    const { columns, scale } = arrange(this.shape, width);
+    const [stepX, stepY] = [w * scale + GAP, h * scale + GAP];
+    this.scale = scale;
+    this.places = Array.from({ length: channels }, (_, k) => ({
+      x: (k % columns) * stepX,
+      y: Math.floor(k / columns) * stepY,
+    }));
+    resize(this.canvas, columns * stepX - GAP, (channels / columns) * stepY - GAP);
+    if (this.isSeen) this.draw();
   }
 
   draw() {
-    const [channels, h, w] = this.shape;
-    const { columns, scale } = arrange(this.shape, this.section.clientWidth);
-    this.scale = scale;
-    this.places = Array.from({ length: channels }, (_, k) => ({
-      x: (k % columns) * (w * scale + GAP),
-      y: Math.floor(k / columns) * (h * scale + GAP),
-    }));
-    const rows = Math.ceil(channels / columns);
-    const edge = this.canvas;
-    resize(edge, columns * (w * scale + GAP) - GAP, rows * (h * scale + GAP) - GAP);
-    const context = edge.getContext("2d");
+    const { canvas, values, scale, places, cursor, source } = this;
+    const [, h, w] = this.shape;
+    const context = canvas.getContext("2d");
     const colour = signed(this.most);
-    drawMaps(context, this.values, [h, w], colour, this.places, scale);
+    resize(canvas, canvas.width, canvas.height);
+    drawMaps(context, values, [h, w], colour, places, scale);
     Object.assign(context, { font: "14px sans-serif", textAlign: "center", textBaseline: "middle" });
-    this.places.forEach(({ x, y }, k) => {
+    places.forEach(({ x, y }, k) => {
       const box = (top, left, height, width) =>
         outline(context, x + left * scale, y + top * scale, width * scale, height * scale);
-      const { source, cursor } = this;
+      if (h * w === 1) {
+        context.fillStyle = css(colour(values[k])).color;
+        context.fillText(k, x + scale / 2, y + scale / 2);
+      }
       if (source && (source.channel ?? k) === k) {
         box(source.top, source.left, source.height, source.width);
       }
       if (cursor?.[0] === k) box(cursor[1], cursor[2], 1, 1);
-      if (h * w === 1) {
-        context.fillStyle = css(colour(this.values[k])).color;
-        context.fillText(k, x + scale / 2, y + scale / 2);
-      }
     });
   }
 

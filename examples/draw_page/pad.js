@@ -14,6 +14,7 @@ export class Pad {
   penDown = false; // of the keyboard
   usesKeys = false;
   pointer = null; // the id of the one that draws
+  side = 0;
 
   /** begin(): before the drawing changes; change(finished): after; undo(), clear(), say(text). */
   constructor(canvas, handlers) {
@@ -26,7 +27,10 @@ export class Pad {
     canvas.addEventListener("keydown", (event) => this.onKey(event));
     canvas.addEventListener("blur", () => this.lift());
     canvas.addEventListener("focus", () => this.paint());
-    new ResizeObserver(() => this.paint()).observe(canvas);
+    new ResizeObserver(([{ contentRect }]) => {
+      this.side = Math.round(contentRect.width * devicePixelRatio); // of the canvas, in its pixels
+      this.paint();
+    }).observe(canvas);
   }
 
   /** Show these strokes, or this image of a test digit. */
@@ -132,11 +136,9 @@ export class Pad {
   }
 
   paint() {
-    const side = Math.round(this.canvas.clientWidth * devicePixelRatio);
-    if (!side) return;
-    if (this.canvas.width !== side) resize(this.canvas, side, side);
+    const { side } = this;
+    resize(this.canvas, side, side);
     const context = this.canvas.getContext("2d");
-    context.clearRect(0, 0, side, side);
     if (this.image) {
       const { shape, values } = this.image;
       drawMaps(context, values, shape, ink, [{ x: 0, y: 0 }], side / GRID);

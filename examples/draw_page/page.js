@@ -18,6 +18,7 @@ let answer = null; // the newest, with its arrays unpacked
 
 let asking = false;
 let askAgain = false;
+let askLater; // a timer
 let changedAt = null; // when the newest change was made that is not on the screen yet
 
 /** Ask after a change. */
@@ -151,6 +152,7 @@ const bars = Array.from({ length: 10 }, (_, k) => {
 });
 const mistakes = []; // the buttons, as many as are shown
 const layers = []; // [Maps]
+let width = $("layers").clientWidth; // that they have
 const explanation = new Explanation({
   select: (place) => select(pixel.layer, place),
   close: closeExplanation,
@@ -239,7 +241,7 @@ function showMistakes() {
     text.replaceChildren(
       element("b", {}, `${mistake.label} read as ${mistake.read_as}`),
       ` (${percent(mistake.probability)})`,
-      element("small", {}, `test digit ${mistake.digit}`, element("br"), `distance ${mistake.distance.toFixed(1)}`),
+      element("small", {}, `digit ${mistake.digit}, distance ${mistake.distance.toFixed(1)}`),
     );
   });
   const all = answer.digits.toLocaleString("en");
@@ -249,36 +251,29 @@ function showMistakes() {
       : `The network reads ${count} of the ${all} test digits wrongly. `) +
     "Shown are those most like this drawing: the distance is the Euclidean one between the " +
     "outputs of model[19], the second pooling.";
-  if (read < answer.digits) setTimeout(ask, 1000); // a few times, just after the start
+  clearTimeout(askLater);
+  if (read < answer.digits) askLater = setTimeout(ask, 1000); // just after the start
 }
 
 function showLayers() {
+  const chosen = answer.pixel;
   answer.layers.forEach(({ name, maps }, i) => {
-    if (!layers[i]) {
+    const isNew = !layers[i];
+    if (isNew) {
       layers[i] = new Maps(i, name, {
         select: (place) => select(i, place),
         close: closeExplanation,
       });
       $("layers").append(layers[i].section);
     }
-    layers[i].show(maps);
+    const cursor = chosen?.layer === i ? [chosen.channel, chosen.row, chosen.column] : null;
+    const source = chosen?.layer === i + 1 ? chosen.source : null;
+    layers[i].show(maps, cursor, source);
+    if (isNew) layers[i].layOut(width);
   });
-  showPixel();
-}
-
-/** The explanation of the chosen pixel, and the marks on the maps that belong to it. */
-function showPixel() {
-  const explained = answer.pixel;
-  for (const maps of layers) {
-    const cursor = explained?.layer === maps.index
-      ? [explained.channel, explained.row, explained.column]
-      : null;
-    const source = explained?.layer === maps.index + 1 ? explained.source : null;
-    if (cursor || source || maps.cursor || maps.source) maps.mark(cursor, source);
-  }
-  if (!explained) return;
-  const input = explained.layer ? layers[explained.layer - 1].shape : asMaps([1, ...answer.image.shape]);
-  explanation.show(explained, layers[explained.layer], input);
+  if (!chosen || !pixel) return; // it may have been closed meanwhile
+  const input = chosen.layer ? layers[chosen.layer - 1].shape : asMaps([1, ...answer.image.shape]);
+  explanation.show(chosen, layers[chosen.layer], input);
 }
 
 function select(layer, [channel, row, column]) {
@@ -312,11 +307,10 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   pad.paint();
   if (answer) show();
 });
-let width = 0;
 new ResizeObserver(() => {
   if ($("layers").clientWidth === width) return;
   width = $("layers").clientWidth;
-  for (const maps of layers) maps.draw();
+  for (const maps of layers) maps.layOut(width);
 }).observe($("layers"));
 
 readColours();

@@ -114,10 +114,14 @@ export function drawImage(canvas, { shape, values }, colour, scale) {
   drawMaps(canvas.getContext("2d"), values, [h, w], colour, [{ x: 0, y: 0 }], scale);
 }
 
-/** Give a canvas a size, which empties it. */
+/** Give a canvas a size, and empty it. */
 export function resize(canvas, width, height) {
-  canvas.width = width;
-  canvas.height = height;
+  if (canvas.width === width && canvas.height === height) {
+    canvas.getContext("2d").clearRect(0, 0, width, height); // the page keeps its layout
+  } else {
+    canvas.width = width;
+    canvas.height = height;
+  }
 }
 
 /** Outline a rectangle so that it shows on any colour. */
