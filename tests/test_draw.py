@@ -607,7 +607,6 @@ def test_a_digit_of_the_most_points_is_small_enough():
         "/draw.py",
         "/../draw.py",
         "/look.py",
-        "//",
         "/page.js/",
         "/%2e%2e/draw.py",
         "/?x",

@@ -123,7 +123,10 @@ export class Maps {
   }
 
   choose(pixel) {
-    if (pixel) this.handlers.select(pixel);
+    if (!pixel) return;
+    this.cursor = pixel; // at once: the next key moves it on from here
+    this.draw();
+    this.handlers.select(pixel);
   }
 
   onKey(event) {

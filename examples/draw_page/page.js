@@ -35,24 +35,24 @@ async function ask() {
   try {
     while (askAgain) {
       askAgain = false;
-      const [asked, start] = [drawing, changedAt];
-      const got = unpacked(await post({ drawing, gradient: gradientAsked(), pixel }));
-      if (drawing === asked && got.digit !== null) {
-        drawing = { digit: got.digit }; // now known also of misread_after
-        pad.show([], got.image);
+      const [askedDrawing, askedPixel, start] = [drawing, pixel, changedAt];
+      answer = unpacked(await post({ drawing, gradient: gradientAsked(), pixel }));
+      if (drawing === askedDrawing && answer.digit !== null) {
+        drawing = { digit: answer.digit }; // now known also of misread_after
+        pad.show([], answer.image);
       }
-      answer = got;
+      if (pixel !== askedPixel) answer.pixel = null; // the reader is at another one by now
       show();
-      $("error").hidden = true;
+      showError("");
       if (start !== null) measure(start);
     }
   } catch (error) {
     if ("misread_after" in drawing) drawing = past.pop();
-    $("error").textContent = error.message;
-    $("error").hidden = false;
+    showError(error.message);
   } finally {
     asking = false;
   }
+  if (askAgain) ask(); // something changed while a question was refused
 }
 
 async function post(question) {
@@ -106,7 +106,7 @@ const pad = new Pad($("pad"), {
   },
   undo,
   clear,
-  say: announce,
+  say: (text) => say("place", text),
 });
 
 function load(next) {
@@ -165,11 +165,13 @@ function show() {
   $("hint").hidden = drawing.strokes?.length !== 0;
   drawImage($("preview"), image, ink, 5);
   $("answer").textContent = blank ? "–" : read;
-  $("truth").textContent = blank
-    ? "The bars show what the network says of blank paper."
-    : answer.digit === null
-      ? `read with ${percent(probabilities[read])}`
-      : `Test digit ${answer.digit}, labelled ${answer.label}: read ${read === answer.label ? "right" : "wrong"}`;
+  let truth = `read with ${percent(probabilities[read])}`;
+  if (blank) truth = "The bars show what the network says of blank paper.";
+  if (answer.digit !== null) {
+    const right = read === answer.label ? "right" : "wrong";
+    truth = `Test digit ${answer.digit}, labelled ${answer.label}: read ${right}`;
+  }
+  $("truth").textContent = truth;
   if (answer.digit !== null) $("digit").value = answer.digit;
   $("digit").max = answer.digits - 1;
   bars.forEach(({ row, fill, number }, k) => {
@@ -181,8 +183,13 @@ function show() {
   showMistakes();
   showLayers();
   if (!blank && changedAt !== null) {
-    announce(`Read as ${read}, ${percent(probabilities[read])}. ${$("truth").textContent}`);
+    say("result", `Read as ${read}, ${percent(probabilities[read])}. ${answer.digit === null ? "" : truth}`);
   }
+}
+
+function showError(text) {
+  $("error").textContent = text;
+  $("error").hidden = !text;
 }
 
 function showGradient() {
@@ -256,7 +263,7 @@ function showMistakes() {
 }
 
 function showLayers() {
-  const chosen = answer.pixel;
+  const explained = answer.pixel;
   answer.layers.forEach(({ name, maps }, i) => {
     const isNew = !layers[i];
     if (isNew) {
@@ -266,21 +273,22 @@ function showLayers() {
       });
       $("layers").append(layers[i].section);
     }
-    const cursor = chosen?.layer === i ? [chosen.channel, chosen.row, chosen.column] : null;
-    const source = chosen?.layer === i + 1 ? chosen.source : null;
+    const cursor = pixel?.layer === i ? [pixel.channel, pixel.row, pixel.column] : null;
+    const source = explained?.layer === i + 1 ? explained.source : null;
     layers[i].show(maps, cursor, source);
     if (isNew) layers[i].layOut(width);
   });
-  if (!chosen || !pixel) return; // it may have been closed meanwhile
-  const input = chosen.layer ? layers[chosen.layer - 1].shape : asMaps([1, ...answer.image.shape]);
-  explanation.show(chosen, layers[chosen.layer], input);
+  if (!explained) return;
+  const i = explained.layer;
+  const input = i ? layers[i - 1].shape : asMaps([1, ...answer.image.shape]);
+  explanation.show(explained, layers[i], input);
 }
 
 function select(layer, [channel, row, column]) {
   pixel = { layer, channel, row, column };
   const maps = layers[layer];
   const place = `channel ${channel}, row ${row}, column ${column}`;
-  announce(`${maps.title}, ${place}: ${decimals(maps.at([channel, row, column]))}`);
+  say("place", `${maps.title}, ${place}: ${decimals(maps.at([channel, row, column]))}`);
   changed();
 }
 
@@ -294,12 +302,12 @@ function closeExplanation() {
 
 // -- the rest --
 
-let toSay;
+const toSay = {}; // timers
 
-/** Tell a screen reader, once things have stood still for a moment. */
-function announce(text) {
-  clearTimeout(toSay);
-  toSay = setTimeout(() => ($("announcer").textContent = text), 400);
+/** Tell a screen reader a place or a result, once it has stood still for a moment. */
+function say(what, text) {
+  clearTimeout(toSay[what]);
+  toSay[what] = setTimeout(() => ($(`said-${what}`).textContent = text), 400);
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
