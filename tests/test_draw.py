@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -628,6 +629,26 @@ def test_other_methods_are_refused(server, method):
     assert status == 501
     assert "Unsupported method" in json.loads(body)["error"]
     assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_what_is_no_request_is_refused_in_the_same_form(server):
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+        connection.sendall(b"one two three four\r\n\r\n")
+        answer = connection.makefile("rb").read()
+    assert json.loads(answer.splitlines()[-1])["error"]
+
+
+def test_who_goes_away_early_does_no_harm(server, capfd):
+    body = json.dumps(question()).encode()
+    head = f"POST /look HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    for sent in (head.encode() + body, head.encode() + body[:10], head.encode()[:20]):
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            reset = struct.pack("ii", 1, 0)  # closed at once: what the server writes comes back
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            connection.sendall(sent)
+    assert ask(server, json.dumps(question()))[0] == 200
+    assert capfd.readouterr().err == ""
 
 
 def test_it_listens_on_this_machine_alone(server):

@@ -215,8 +215,9 @@ class Page:
         def matches():
             asked = self.server.look.asked["pixel"]
             place = asked and tuple(asked[name] for name in names)
-            title = self.text("#explanation-title")
-            return place and f"[{', '.join(map(str, place[1:]))}]" in title and place
+            axes = 1 if place and place[0] >= 25 else 3  # logits have no rows and columns
+            index = f"[{', '.join(map(str, place[1 : 1 + axes]))}]" if place else ""
+            return place and index in self.text("#explanation-title") and place
 
         return self.wait(matches)
 

@@ -49,9 +49,10 @@ export class Explanation {
     this.inputs.forEach((input, i) => {
       input.max = maps.shape[i] - 1;
       if (input.valueAsNumber !== place[i]) input.value = place[i];
+      input.parentElement.hidden = i >= maps.axes;
     });
     this.title.replaceChildren(
-      element("code", {}, `${maps.title}, [${place.join(", ")}]`),
+      element("code", {}, `${maps.title}, ${maps.subscript(place)}`),
       " = ",
       value(pixel.value),
     );

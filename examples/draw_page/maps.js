@@ -56,6 +56,7 @@ export class Maps {
    */
   show({ shape, values }, cursor, source) {
     Object.assign(this, { shape: asMaps(shape), values, cursor, source, most: largest(values) });
+    this.axes = shape.length; // 1 for logits, or else 3
     this.size.textContent = shape.join(" × ");
     this.tell(null);
     if (this.isSeen) this.draw();
@@ -103,6 +104,11 @@ export class Maps {
     return this.values[(channel * h + row) * w + column];
   }
 
+  /** A pixel's index as Python writes it: [channel, row, column], or [class] of logits. */
+  subscript(pixel) {
+    return `[${pixel.slice(0, this.axes).join(", ")}]`;
+  }
+
   /** The pixel under a pointer, or null between the maps. */
   pixelAt(event) {
     const box = this.canvas.getBoundingClientRect();
@@ -118,7 +124,7 @@ export class Maps {
   /** Say in the heading which value is under the pointer, or the range of all. */
   tell(pixel) {
     this.range.textContent = pixel
-      ? `[${pixel.join(", ")}] ${decimals(this.at(pixel))}`
+      ? `${this.subscript(pixel)} ${decimals(this.at(pixel))}`
       : `largest ${decimals(this.most, 2)}`;
   }
 

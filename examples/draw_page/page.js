@@ -4,7 +4,7 @@ import { Explanation } from "./explanation.js";
 import { Maps, asMaps } from "./maps.js";
 import { Pad } from "./pad.js";
 import {
-  decimals, drawImage, element, ink, largest, penColour, percent, readColours, signed, unpack,
+  decimals, drawImage, element, ink, largest, outline, penColour, percent, readColours, signed, unpack,
 } from "./show.js";
 
 const $ = (id) => document.getElementById(id);
@@ -164,6 +164,10 @@ function show() {
   const read = probabilities.indexOf(Math.max(...probabilities));
   $("hint").hidden = drawing.strokes?.length !== 0;
   drawImage($("preview"), image, ink, 5);
+  if (answer.pixel?.layer === 0) {
+    const { top, left, height, width } = answer.pixel.source;
+    outline($("preview").getContext("2d"), 5 * left, 5 * top, 5 * width, 5 * height);
+  }
   $("answer").textContent = blank ? "–" : read;
   let truth = `read with ${percent(probabilities[read])}`;
   if (blank) truth = "The bars show what the network says of blank paper.";
@@ -287,7 +291,7 @@ function showLayers() {
 function select(layer, [channel, row, column]) {
   pixel = { layer, channel, row, column };
   const maps = layers[layer];
-  const place = `channel ${channel}, row ${row}, column ${column}`;
+  const place = maps.axes === 1 ? `class ${channel}` : `channel ${channel}, row ${row}, column ${column}`;
   say("place", `${maps.title}, ${place}: ${decimals(maps.at([channel, row, column]))}`);
   changed();
 }
