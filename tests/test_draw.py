@@ -73,6 +73,13 @@ def test_digits_of_mnist_stay_as_they_are():
         assert np.array_equal(ink.centred(image), image) or cut
 
 
+@pytest.mark.parametrize("n", [1, 7, 20, 147, 281])
+def test_a_side_becomes_20_pixels_whatever_rounding_does(n):
+    matrix = ink.averaging(n, 20 / n)  # 147 · (20 / 147) is more than 20, in floats
+    assert matrix.shape == (20, n)
+    assert matrix.sum(axis=1) == pytest.approx(1)  # each a mean
+
+
 @pytest.mark.parametrize("factor", [2, 5])
 def test_digits_of_mnist_come_back_from_any_size_and_place(factor):
     _, (x, _) = tn.datasets.mnist()

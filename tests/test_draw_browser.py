@@ -402,18 +402,18 @@ def test_a_click_on_a_pixel_shows_how_it_was_made(page, layer):
     page.js("arguments[0].scrollIntoView({block: 'center'})", canvas)
     width, height = canvas.size["width"], canvas.size["height"]
     gap, shape = 6, [*maps[layer + 1].shape[1:], 1, 1][:3] if layer < 26 else (10, 1, 1)
-    side = (width + gap) / shape[0] - gap
-    assert side == height  # all maps are in one row
-    x, y = int(3 * (side + gap) + 0.4 * side), int(0.55 * side)  # on the fourth map
+    side = width / shape[0] - gap
+    assert side == height - gap  # all maps are in one row, half a gap from the edge
+    x, y = gap / 2 + 3 * (side + gap) + int(0.4 * side), gap / 2 + int(0.55 * side)  # the fourth
     # the offset is counted from the middle
     move = ActionChains(page.browser, duration=0).move_to_element_with_offset(
-        canvas, x - width // 2, y - height // 2
+        canvas, int(x - width // 2), int(y - height // 2)
     )
     move.click().perform()
     i, channel, row, column = page.explained()
     scale = side / shape[1]
-    assert (i, channel, row) == (layer, 3, int(y // scale))
-    assert column == int((x - 3 * (side + gap)) // scale)
+    assert (i, channel) == (layer, 3)
+    assert (row, column) == (int(0.55 * side) // scale, int(0.4 * side) // scale)
     outputs = [*(m[0] for m in maps[1:]), tn.loss.softmax(maps[-1])[0]]
     value = float(np.ravel(outputs[i])[flat(outputs[i].shape, channel, row, column)])
     assert shown(value, page.text("#explanation-title .value"), 4)

@@ -4,6 +4,7 @@
 import { css, decimals, drawMaps, element, largest, outline, resize, signed } from "./show.js";
 
 const GAP = 6; // between maps, in pixels of the page, as all lengths here
+const EDGE = GAP / 2; // around them all, for the marks of pixels at the edge
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
 /** The shape of what a layer gave as [channels, rows, columns]: logits have 1 × 1 maps. */
@@ -69,10 +70,10 @@ export class Maps {
     const [stepX, stepY] = [w * scale + GAP, h * scale + GAP];
     this.scale = scale;
     this.places = Array.from({ length: channels }, (_, k) => ({
-      x: (k % columns) * stepX,
-      y: Math.floor(k / columns) * stepY,
+      x: EDGE + (k % columns) * stepX,
+      y: EDGE + Math.floor(k / columns) * stepY,
     }));
-    resize(this.canvas, columns * stepX - GAP, (channels / columns) * stepY - GAP);
+    resize(this.canvas, columns * stepX, (channels / columns) * stepY);
     if (this.isSeen) this.draw();
   }
 

@@ -124,12 +124,12 @@ export function resize(canvas, width, height) {
   }
 }
 
-/** Outline a rectangle so that it shows on any colour. */
+/** Draw a line of 3 pixels around a rectangle, two of them dark and one light, or the reverse. */
 export function outline(context, x, y, width, height) {
-  for (const [colour, line] of [[tables.markEdge, 4], [tables.mark, 2]]) {
+  for (const [colour, line] of [[tables.markEdge, 3], [tables.mark, 2]]) {
     context.strokeStyle = colour;
     context.lineWidth = line;
-    context.strokeRect(x, y, width, height);
+    context.strokeRect(x - line / 2, y - line / 2, width + line, height + line);
   }
 }
 
