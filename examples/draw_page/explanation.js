@@ -96,7 +96,12 @@ const WORKINGS = {
         element(
           "figure",
           { className: "channel" },
-          element("figcaption", {}, `Channel ${k} of the input: sum of products `, value(c.sum, "part")),
+          element(
+            "figcaption",
+            {},
+            `Channel ${k} of the input: sum of products `,
+            value(c.sum, "part"),
+          ),
           element(
             "div",
             { className: "product" },
@@ -122,7 +127,7 @@ const WORKINGS = {
         "figure",
         { className: "channel" },
         element("figcaption", {}, `Channel ${source.channel} of the input`),
-        element("div", { className: "product" }, grid(patch, largest(patch.flat()), "window", chosen)),
+        grid(patch, largest(patch.flat()), "window", chosen),
       ),
     ];
   },
@@ -164,7 +169,8 @@ function grid(rows, most, name, className = () => "") {
   const colour = signed(most);
   const cell = (x, i, j) => {
     const kind = className(i, j) || "";
-    const td = element("td", { className: kind, title: kind }, decimals(x, Math.abs(x) < 10 ? 3 : 2));
+    const text = decimals(x, Math.abs(x) < 10 ? 3 : 2);
+    const td = element("td", { className: kind, title: kind }, text);
     if (kind !== "padding") Object.assign(td.style, css(colour(x)));
     return td;
   };

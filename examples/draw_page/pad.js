@@ -96,7 +96,8 @@ export class Pad {
       this.extend(this.cellCentre());
       this.handlers.change(false);
     }
-    this.handlers.say(`row ${this.cell[0]}, column ${this.cell[1]}${this.penDown ? ", pen down" : ""}`);
+    const pen = this.penDown ? ", pen down" : "";
+    this.handlers.say(`row ${this.cell[0]}, column ${this.cell[1]}${pen}`);
   }
 
   put() {
@@ -105,7 +106,9 @@ export class Pad {
     this.handlers.say(`Pen down at row ${this.cell[0]}, column ${this.cell[1]}`);
   }
 
+  /** End the stroke that is being drawn, if any. */
   lift() {
+    this.pointer = null;
     if (!this.penDown) return;
     this.penDown = false;
     this.handlers.say("Pen up");

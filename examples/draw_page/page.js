@@ -4,7 +4,8 @@ import { Explanation } from "./explanation.js";
 import { Maps, asMaps } from "./maps.js";
 import { Pad } from "./pad.js";
 import {
-  decimals, drawImage, element, ink, largest, outline, penColour, percent, readColours, signed, unpack,
+  decimals, drawImage, element, ink, largest, outline, penColour, percent, readColours, signed,
+  unpack,
 } from "./show.js";
 
 const $ = (id) => document.getElementById(id);
@@ -144,7 +145,8 @@ $("gradient-form").addEventListener("change", changed);
 // -- the answer --
 
 const bars = Array.from({ length: 10 }, (_, k) => {
-  const [fill, number] = [element("span", { className: "fill" }), element("span", { className: "number" })];
+  const fill = element("span", { className: "fill" });
+  const number = element("span", { className: "number" });
   const bar = element("span", { className: "bar", "aria-hidden": "true" }, fill);
   const row = element("li", {}, element("span", { className: "class" }, String(k)), bar, number);
   $("probabilities").append(row);
@@ -176,8 +178,9 @@ function show() {
     truth = `Test digit ${answer.digit}, labelled ${answer.label}: read ${right}`;
   }
   $("truth").textContent = truth;
-  if (answer.digit !== null) $("digit").value = answer.digit;
-  $("digit").max = answer.digits - 1;
+  const field = $("digit");
+  if (answer.digit !== null && document.activeElement !== field) field.value = answer.digit;
+  field.max = answer.digits - 1;
   bars.forEach(({ row, fill, number }, k) => {
     fill.style.transform = `scaleX(${probabilities[k]})`;
     number.textContent = percent(probabilities[k]);
@@ -187,7 +190,8 @@ function show() {
   showMistakes();
   showLayers();
   if (!blank && changedAt !== null) {
-    say("result", `Read as ${read}, ${percent(probabilities[read])}. ${answer.digit === null ? "" : truth}`);
+    const known = answer.digit === null ? "" : truth;
+    say("result", `Read as ${read}, ${percent(probabilities[read])}. ${known}`);
   }
 }
 
@@ -251,7 +255,8 @@ function showMistakes() {
     drawImage(canvas, mistake.image, ink, 3);
     text.replaceChildren(
       element("b", {}, `${mistake.label} read as ${mistake.read_as}`),
-      ` (${percent(mistake.probability)})`,
+      " ",
+      element("span", { className: "number" }, `(${percent(mistake.probability)})`),
       element("small", {}, `digit ${mistake.digit}, distance ${mistake.distance.toFixed(1)}`),
     );
   });
@@ -291,7 +296,8 @@ function showLayers() {
 function select(layer, [channel, row, column]) {
   pixel = { layer, channel, row, column };
   const maps = layers[layer];
-  const place = maps.axes === 1 ? `class ${channel}` : `channel ${channel}, row ${row}, column ${column}`;
+  const place =
+    maps.axes === 1 ? `class ${channel}` : `channel ${channel}, row ${row}, column ${column}`;
   say("place", `${maps.title}, ${place}: ${decimals(maps.at([channel, row, column]))}`);
   changed();
 }
