@@ -1,0 +1,175 @@
+"""A page where you draw a digit and see what the network makes of it, layer by layer.
+
+    python examples/draw.py                 # opens the page in your browser; Ctrl-C ends it
+    python examples/draw.py --help
+
+The page is in examples/draw_page/: index.html, style.css and the *.js are what the browser runs,
+ink.py makes a digit of MNIST of the strokes, look.py computes what is shown, explain.py works out
+one pixel. This file is the server between them. It is for this machine alone: it listens on
+127.0.0.1, and answers the page that it served itself and no other.
+"""
+
+import argparse
+import json
+import os
+import sys
+import threading
+import webbrowser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+from draw_page.look import Look
+
+FOLDER = Path(__file__).resolve().parent / "draw_page"
+FILES = {  # all that can be asked for with GET: no path is made of an address
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/style.css": ("style.css", "text/css; charset=utf-8"),
+    "/icon.svg": ("icon.svg", "image/svg+xml"),
+} | {
+    f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
+    for name in ("page", "pad", "maps", "explanation", "show")
+}
+MOST_BYTES = 128 * 1024  # of a question: the most points that a drawing may have, and some more
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+
+
+class Server(ThreadingHTTPServer):
+    """Serves the page and answers its questions."""
+
+    daemon_threads = True  # Ctrl-C does not wait for open connections
+    # Elsewhere this only means that a port can be used again at once; on Windows it would let
+    # two programs listen on one port.
+    allow_reuse_address = os.name != "nt"
+
+    def __init__(self, port, look):
+        super().__init__(("127.0.0.1", port), Handler)
+        self.look = look
+        self.port = self.server_address[1]
+        # A page elsewhere can have its own name lead here ("DNS rebinding"), but not change the
+        # Host and the Origin that the browser then sends.
+        self.hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
+        self.origins = {f"http://{host}" for host in self.hosts}
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exc_info()[1], ConnectionError):  # the page was closed meanwhile
+            super().handle_error(request, client_address)
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # one connection for many strokes
+    disable_nagle_algorithm = True  # or a part of the answer may wait for 40 ms
+    timeout = 30  # seconds, for who connects and says nothing
+
+    def do_GET(self):
+        if not self.is_from_here():
+            return self.refuse(403, "this server answers only its own page")
+        if self.path not in FILES:
+            return self.refuse(404, "there is no such page")
+        name, kind = FILES[self.path]
+        self.reply(200, (FOLDER / name).read_bytes(), kind)
+
+    def do_POST(self):
+        if not self.is_from_here():
+            return self.refuse(403, "this server answers only its own page")
+        if self.path != "/look":
+            return self.refuse(404, "there is no such page")
+        if self.headers.get_content_type() != "application/json":
+            return self.refuse(415, "expected a body of the type application/json")
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
+            return self.refuse(411, "expected a body with its Content-Length")
+        if len(length) > 9 or int(length) > MOST_BYTES:
+            return self.refuse(413, f"expected a body of at most {MOST_BYTES:,} bytes")
+        body = self.rfile.read(int(length))
+        try:
+            answer = self.server.look.answer(json.loads(body))
+        except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or not sensible
+            return self.refuse(400, str(error))
+        self.reply_json(200, answer)
+
+    def is_from_here(self):
+        """Whether the request was made to this server by its own page, or by no page at all."""
+        origin = self.headers.get("Origin")
+        return self.headers.get("Host") in self.server.hosts and (
+            origin is None or origin in self.server.origins
+        )
+
+    def refuse(self, status, message):
+        self.close_connection = True  # a body that was not read would be taken for a request
+        self.reply_json(status, {"error": message})
+
+    def reply_json(self, status, value):
+        self.reply(status, json.dumps(value, allow_nan=False).encode(), "application/json")
+
+    def reply(self, status, body, kind):
+        self.send_response(status)
+        for name, value in HEADERS.items():
+            self.send_header(name, value)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def send_error(self, code, message=None, explain=None):
+        """What http.server itself refuses, such as other methods, in the same form as the rest."""
+        self.refuse(code, message or "this request cannot be answered")
+
+    def version_string(self):
+        return "tinynet"
+
+    def log_message(self, format, *arguments):
+        pass  # a line for each stroke helps nobody
+
+
+def parse(arguments=None):
+    parser = argparse.ArgumentParser(description="Draw a digit and see what the network sees.")
+    parser.add_argument("--port", type=port, default=0, help="default: one that is free")
+    parser.add_argument("--no-browser", action="store_true", help="only print the address")
+    return parser.parse_args(arguments)
+
+
+def port(text):
+    value = int(text)
+    if not 0 <= value < 65536:
+        raise argparse.ArgumentTypeError(f"expected a port in 0 … 65535, got {value}")
+    return value
+
+
+def main(options):
+    look = Look()
+    try:
+        server = Server(options.port, look)
+    except OSError as error:
+        sys.exit(
+            f"draw: cannot listen on port {options.port}: {error.strerror}. "
+            "Without --port, a free one is taken."
+        )
+    address = f"http://127.0.0.1:{server.port}/"
+    print(f"Draw a digit: {address}   (Ctrl-C ends)", flush=True)
+    threading.Thread(target=look.mistakes.find, daemon=True).start()
+    if not options.no_browser:
+        webbrowser.open(address)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        print("\nEnded.")
+    finally:
+        server.server_close()
+
+
+if __name__ == "__main__":
+    main(parse())
