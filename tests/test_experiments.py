@@ -160,9 +160,36 @@ def test_pictures(example, tmp_path, monkeypatch, capsys):
         assert (tmp_path / "new" / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_wrong_and_doubtful_labels_are_framed(example, monkeypatch):
+    pytest.importorskip("matplotlib")
+    pictures = example("pictures")
+    _, (x, y) = tn.datasets.mnist()
+    p = np.full((30, 10), 0.01)
+    read = y.astype(int)
+    read[[2, 5, 7]] = (y[[2, 5, 7]] + 1) % 10
+    p[np.arange(30), read] = [0.9 + i / 1000 for i in range(30)]
+    monkeypatch.setattr(tn, "predict_proba", lambda model, images: p)
+    monkeypatch.setattr(pictures, "WRONG_LABELS", {3, 5})
+    monkeypatch.setattr(pictures, "DOUBTFUL_LABELS", {7, 8})
+    figure = pictures.mistakes()
+    assert "3 of 30 test digits are read wrong" in figure.get_suptitle()
+    frames = {}
+    for axes in figure.axes:
+        line = axes.spines["left"]
+        index = int(axes.get_title().split("\n")[0].removeprefix("#"))
+        frames[index] = to_hex(line.get_edgecolor()), line.get_linewidth() > 2
+    red, orange = to_hex("tab:red"), to_hex("tab:orange")
+    assert frames == {2: (to_hex("lightgray"), False), 5: (red, True), 7: (orange, True)}
+
+
+def to_hex(color):
+    return importlib.import_module("matplotlib.colors").to_hex(color)
+
+
 def test_pictures_say_what_they_need(example, monkeypatch):
     pictures = example("pictures")
-    monkeypatch.setitem(importlib.import_module("sys").modules, "matplotlib", None)
+    for module in ("matplotlib", "tinynet.plot.figure"):
+        monkeypatch.setitem(importlib.import_module("sys").modules, module, None)
     monkeypatch.setattr("sys.argv", ["pictures.py"])
     with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install 'tinynet\[plot\]'"):
         pictures.main()

@@ -1,10 +1,11 @@
 """tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
 
-from . import augment, datasets, models, recipes
+from . import augment, datasets, models, plot, recipes
 from .average import WeightAverage
 from .checkpoint import load, save
 from .compiled import compile
 from .errors import FileFormatError, GradientError
+from .find_lr import find_lr
 from .gradcheck import gradcheck
 from .layer import Layer, Parameter, Sequential
 from .layers import (
@@ -47,11 +48,13 @@ __all__ = [
     "compile",
     "datasets",
     "evaluate",
+    "find_lr",
     "fit",
     "gradcheck",
     "im2col",
     "load",
     "models",
+    "plot",
     "predict_proba",
     "recipes",
     "save",

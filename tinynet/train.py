@@ -60,22 +60,22 @@ def fit(
     Raises FloatingPointError if the loss is not finite: the weights are then as they were before
     that step. Bad arguments raise ValueError or TypeError before anything is changed.
     """
-    y = _checked_data("fit", x, y, batch_size)
+    y = checked_data("fit", x, y, batch_size)
     if test is not None:
-        test = test[0], _checked_data("fit: test", *test, batch_size)
+        test = test[0], checked_data("fit: test", *test, batch_size)
     if epochs < 1:
         raise ValueError(f"fit: expected epochs ≥ 1, got {epochs}")
     rng = np.random.default_rng(seed)
     loss = CrossEntropyLoss(label_smoothing)
-    optimizer = SGD(_decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
+    optimizer = SGD(decay_groups(model, weight_decay), max_lr, momentum=0.9, nesterov=True)
     steps = -(-len(x) // batch_size)  # in an epoch
     schedule = OneCycleLR(optimizer, max_lr, epochs * steps)  # sets rate and momentum
     mean = WeightAverage(model, average) if average else None
     history = []
     for epoch in range(1, epochs + 1):
         started = time.perf_counter()
-        with _bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
-            inputs = _augmented(x, y, batches(len(x), batch_size, rng), augment, rng)
+        with progress_bar(steps, f"Epoch {epoch}/{epochs}", progress) as bar:
+            inputs = augmented(x, y, batches(len(x), batch_size, rng), augment, rng)
             mean_loss, accuracy = _train_epoch(model, inputs, loss, optimizer, schedule, mean, bar)
         row = {"epoch": epoch, "loss": mean_loss, "accuracy": accuracy}
         if test is not None:
@@ -128,10 +128,10 @@ def evaluate(model, x, y, *, batch_size=128, progress=False):
 
     x, y as for `fit`. The model's training mode is left as it was.
     """
-    y = _checked_data("evaluate", x, y, batch_size)
+    y = checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
     total_loss = correct = 0
-    with evaluating(model), _bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+    with evaluating(model), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
         for start in range(0, len(x), batch_size):
             labels = y[start : start + batch_size]
             logits = model(as_input(x[start : start + batch_size]))  # (n, k)
@@ -173,7 +173,7 @@ def batches(n, batch_size, rng):
         yield order[start : start + batch_size]
 
 
-def _augmented(x, y, batches, augment, rng):
+def augmented(x, y, batches, augment, rng):
     """(what the network is fed, labels) of each batch of indices."""
     for batch in batches:
         images = x[batch] if augment is None else augment(x[batch], rng)
@@ -203,13 +203,13 @@ def write_history(history, path):
     os.replace(aside, path)
 
 
-def _bar(total, description, show):
+def progress_bar(total, description, show):
     from .progress import Bar  # tqdm takes a while to import; `import tinynet` does not wait for it
 
     return Bar(total, description, show)
 
 
-def _checked_data(who, x, y, batch_size):
+def checked_data(who, x, y, batch_size):
     """y as an array, if x, y and batch_size go together."""
     _checked_images(who, x, batch_size)
     y = np.asarray(y)
@@ -228,7 +228,7 @@ def _checked_images(who, x, batch_size):
         raise ValueError(f"{who}: expected batch_size ≥ 1, got {batch_size}")
 
 
-def _decay_groups(model, weight_decay):
+def decay_groups(model, weight_decay):
     """Parameter groups: weight decay for matrices and kernels, none for biases and BatchNorm."""
     parameters = model.parameters()
     groups = [

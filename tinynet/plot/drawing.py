@@ -1,0 +1,86 @@
+"""What the pictures share: a new figure, axes for images, maps side by side, colours."""
+
+import numpy as np
+
+# Of the palette of M. Okabe and K. Ito, which also colour-blind readers can tell apart.
+BLUE, ORANGE = "#0072B2", "#D55E00"
+SMALL = 8  # points: text beside images
+
+
+def new_figure(width, height, title):
+    """An empty figure of this size, in inches. ImportError, with what to type, if it cannot be."""
+    try:
+        from .figure import Figure  # imports matplotlib, which `import tinynet` does not wait for
+    except ImportError as error:
+        raise ImportError(
+            "tinynet.plot needs matplotlib; install it with: pip install 'tinynet[plot]'"
+        ) from error
+    figure = Figure(figsize=(width, height), layout="constrained")
+    if title:
+        figure.suptitle(title, fontsize=11)
+    return figure
+
+
+def show_image(axes, image, limits):
+    """An image (h, w) as ink on paper: its lowest value white, its highest black."""
+    axes.imshow(image, cmap="gray_r", vmin=limits[0], vmax=limits[1])
+    bare(axes, "lightgray")
+
+
+def show_signed(axes, image, largest, **options):
+    """An image (h, w) in colours: 0 is white, positive values are red and negative ones blue."""
+    bare(axes, "gray")
+    return axes.imshow(image, cmap="RdBu_r", vmin=-largest, vmax=largest, **options)
+
+
+def show_maps(axes, maps, columns, largest):
+    """Maps (n, h, w) side by side, so many in a row, as `show_signed` shows one."""
+    n, h, w = maps.shape
+    rows = -(-n // columns)
+    tiles = np.full((rows * columns, h, w), np.nan)  # NaN is not drawn
+    tiles[:n] = maps
+    image = tiles.reshape(rows, columns, h, w).transpose(0, 2, 1, 3).reshape(rows * h, columns * w)
+    for draw, count, size in ((axes.axvline, columns, w), (axes.axhline, rows, h)):
+        for i in range(1, count):
+            draw(i * size - 0.5, color="gray", linewidth=1.5)
+    return show_signed(axes, image, largest)
+
+
+def bare(axes, color):
+    """No ticks, and a frame of this colour."""
+    axes.set(xticks=[], yticks=[])
+    frame(axes, color, width=0.8)
+
+
+def frame(axes, color, width=3, style="solid"):
+    """Draw the frame of axes in this colour; width in points."""
+    for side in axes.spines.values():
+        side.set(color=color, linewidth=width, linestyle=style)
+
+
+def limits(images):
+    """(lowest, highest) value that images may have: of uint8, 0 and 255."""
+    return (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
+
+
+def check_images(who, images):
+    """Raise unless images is an array (n, h, w) of numbers."""
+    fits = isinstance(images, np.ndarray) and images.dtype.kind in "uif" and images.ndim == 3
+    if not fits or images.size == 0:
+        got = type(images).__name__
+        if isinstance(images, np.ndarray):
+            got = f"{images.dtype} {images.shape}"
+        raise ValueError(f"plot.{who}: expected images (n, h, w), numbers, n ≥ 1, got {got}")
+
+
+def vector(who, name, values, kinds, length=None):
+    """values as an array (n,) of the dtype kinds asked for, n = length if that is given."""
+    values = np.asarray(values)
+    if values.ndim != 1 or values.dtype.kind not in kinds or len(values) == 0:
+        what = "integers" if kinds == "iu" else "numbers"
+        raise ValueError(
+            f"plot.{who}: expected {name} (n,), {what}, n ≥ 1, got {values.dtype} {values.shape}"
+        )
+    if length is not None and len(values) != length:
+        raise ValueError(f"plot.{who}: expected {length} {name}, got {len(values)}")
+    return values

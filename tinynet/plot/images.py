@@ -1,0 +1,104 @@
+"""Digits: as they are, as augmentation shows them to a network, and those it reads wrong."""
+
+import numpy as np
+
+from .drawing import BLUE, SMALL, check_images, frame, limits, new_figure, show_image, vector
+
+
+def digits(images, titles=None, columns=8):
+    """Images in rows, as ink on paper.
+
+    images: (n, h, w), uint8 or floats (whose lowest value is white then, and the highest black).
+    titles: a text for each, or None. columns: images in a row.
+    """
+    check_images("digits", images)
+    titles = [""] * len(images) if titles is None else [str(title) for title in titles]
+    if len(titles) != len(images):
+        raise ValueError(f"plot.digits: expected {len(images)} titles, got {len(titles)}")
+    if columns < 1:
+        raise ValueError(f"plot.digits: expected columns ≥ 1, got {columns}")
+    return _grid(images, titles, columns, cell=1.25)
+
+
+def augmentation(images, augment, ways=10, seed=0):
+    """Each row: an image, framed, and `ways` random pictures that augmentation makes of it.
+
+    images: (n, h, w). augment: called with (images, rng), gives images, as `fit` calls it:
+    a `tinynet.augment.RandomAffine`, for instance. seed: of the numpy Generator it is given.
+    """
+    check_images("augmentation", images)
+    if ways < 1:
+        raise ValueError(f"plot.augmentation: expected ways ≥ 1, got {ways}")
+    rng = np.random.default_rng(seed)
+    rows = [[image, *augment(np.repeat(image[None], ways, axis=0), rng)] for image in images]
+    heading = "Left: an image; right of it: as the network may see it in training"
+    figure = _grid(np.concatenate(rows), [""] * len(rows) * (ways + 1), ways + 1, 1.0, heading)
+    for axes in figure.axes[:: ways + 1]:
+        frame(axes, BLUE)
+    return figure
+
+
+def worst_mistakes(labels, probabilities):
+    """The indices of all examples read wrong, the worst first: where the label got least.
+
+    labels: (n,) integers. probabilities: (n, k), of each class, as `predict_proba` gives them.
+    """
+    labels, probabilities = _checked("worst_mistakes", labels, probabilities)
+    wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
+    return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
+
+
+def mistakes(images, labels, probabilities, count=24):
+    """The worst mistakes of a classifier: the images whose label got the smallest probability.
+
+    images: (n, h, w). labels: (n,) integers. probabilities: (n, k), as `predict_proba` gives
+    them. count: at most so many are shown. Above each stand its index, the label and the class
+    it was read as, each with its probability.
+    """
+    check_images("mistakes", images)
+    labels, probabilities = _checked("mistakes", labels, probabilities)
+    if len(images) != len(labels):
+        raise ValueError(f"plot.mistakes: expected {len(labels)} images, got {len(images)}")
+    if count < 1:
+        raise ValueError(f"plot.mistakes: expected count ≥ 1, got {count}")
+    wrong = worst_mistakes(labels, probabilities)
+    titles = []
+    for i in wrong[:count]:
+        p, label, read = probabilities[i], labels[i], probabilities[i].argmax()
+        titles.append(f"#{i}\nlabel {label} ({p[label]:.0%})\nread as {read} ({p[read]:.0%})")
+    shown = "the worst first" if len(wrong) <= count else f"the {count} worst"
+    heading = f"{len(wrong):,} of {len(labels):,} are read wrong; {shown}"
+    if len(wrong) == 0:
+        heading = f"All {len(labels):,} are read right"
+    return _grid(images[wrong[:count]], titles, 8, 1.25, heading)
+
+
+def _grid(images, titles, columns, cell, heading=""):
+    """Images with titles, in rows; a column is `cell` inches wide."""
+    rows = max(1, -(-len(images) // columns))
+    lines = max((title.count("\n") + 1 for title in titles if title), default=0)
+    h, w = images.shape[1:]
+    height = rows * (cell * h / w + 0.14 * lines) + 0.35 * bool(heading)
+    figure = new_figure(cell * columns, height, heading)
+    grid = figure.add_gridspec(rows, columns)
+    for place, image, title in zip(grid, images, titles, strict=False):
+        axes = figure.add_subplot(place)
+        show_image(axes, image, limits(images))
+        axes.set_title(title, fontsize=SMALL)
+    return figure
+
+
+def _checked(who, labels, probabilities):
+    """Both as arrays, if they go together."""
+    labels = vector(who, "labels", labels, "iu")
+    probabilities = np.asarray(probabilities)
+    if probabilities.ndim != 2 or len(probabilities) != len(labels):
+        raise ValueError(
+            f"plot.{who}: expected probabilities (n, k) for n = {len(labels)} labels, "
+            f"got {probabilities.shape}"
+        )
+    k = probabilities.shape[1]
+    unknown = labels[(labels < 0) | (labels >= k)]
+    if len(unknown):
+        raise ValueError(f"plot.{who}: expected labels in 0 … {k - 1}, got {unknown[0]}")
+    return labels, probabilities
