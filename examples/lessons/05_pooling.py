@@ -1,0 +1,407 @@
+# %% [markdown]
+# # 5 · Max and average pooling, ties included
+#
+# - **Time:** 25 minutes
+# - **Before:** lessons 1 and 3; lesson 4 for im2col
+# - **After:** you can write both poolings and their gradients, with overlapping windows, and say
+#   what happens where two pixels share the maximum, and when that matters
+# - **Code:** [`pool.py`](../../tinynet/layers/pool.py)
+#
+# Pooling makes a picture smaller: each window of pixels becomes one number. It has no weights, and
+# its forward pass is one line. Its backward pass has one question in it that is worth a lesson: who
+# gets the gradient when several pixels are the largest? In a network with ReLU that is no rare
+# case.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+import tinynet as tn
+from tinynet.train import as_input
+
+rng = np.random.default_rng(0)
+_, (images, labels) = tn.datasets.mnist()
+
+
+def show(ax, values, title, lines=0):
+    """A small array as a picture with its numbers; lines: draw the edges of windows of this size."""
+    ax.imshow(values, cmap="Oranges", vmin=0, vmax=1.6 * max(values.max(), 1))
+    for i, j in np.ndindex(values.shape):
+        ax.text(j, i, f"{values[i, j]:g}", ha="center", va="center")
+    for edge in range(0, len(values) + 1, lines) if lines else ():
+        ax.axhline(edge - 0.5, color="black")
+        ax.axvline(edge - 0.5, color="black")
+    ax.set(title=title, xticks=[], yticks=[])
+
+
+# %% [markdown]
+# ## Forward
+#
+# A window of $k \times k$ pixels moves over each channel by itself, in steps of the *stride* $s$;
+# if nothing is said the stride is $k$, so that windows do not overlap. $x$: (n, c, h, w) becomes
+# $y$: (n, c, oh, ow), with the sizes of lesson 4.
+#
+# $$\text{max:}\quad y[p, q] = \max_{0 \le i, j < k} x[p s + i,\; q s + j] \qquad
+# \text{average:}\quad y[p, q] = \frac{1}{k^2} \sum_{0 \le i, j < k} x[p s + i,\; q s + j]$$
+#
+# (for every image and channel). Average pooling is a convolution whose weights are all $1/k^2$;
+# max pooling is not linear.
+
+
+# %%
+def windows(x, k, s):
+    """(p, q, the slices of x's rows and columns under window (p, q)) for all windows."""
+    h, w = x.shape[-2:]
+    for p in range((h - k) // s + 1):
+        for q in range((w - k) // s + 1):
+            yield p, q, slice(p * s, p * s + k), slice(q * s, q * s + k)
+
+
+def pool(x, k, s, reduce):
+    """x (h, w) → y (oh, ow); reduce: np.max or np.mean"""
+    h, w = x.shape
+    y = np.zeros(((h - k) // s + 1, (w - k) // s + 1), x.dtype)
+    for p, q, rows, columns in windows(x, k, s):
+        y[p, q] = reduce(x[rows, columns])
+    return y
+
+
+x = rng.standard_normal((9, 8))
+for k, s in ((2, 2), (3, 2), (3, 1)):
+    y = tn.MaxPool2d(k, s)(x[None, None])[0, 0]
+    np.testing.assert_array_equal(pool(x, k, s, np.max), y)
+    y = tn.AvgPool2d(k, s)(x[None, None])[0, 0]
+    np.testing.assert_allclose(pool(x, k, s, np.mean), y)
+    print(f"windows of {k}×{k}, stride {s}: {x.shape} becomes {y.shape}")
+
+# %% [markdown]
+# What each of them keeps of a digit, compared with simply taking every fourth pixel: the maximum
+# keeps every stroke and makes it broader, the mean keeps the amount of ink and makes it paler, and
+# single pixels lose strokes.
+
+# %%
+digit = images[9] / 255  # (28, 28)
+small = {
+    "x, 28 × 28": digit,
+    "maximum of 4 × 4": pool(digit, 4, 4, np.max),
+    "mean of 4 × 4": pool(digit, 4, 4, np.mean),
+    "every fourth pixel": digit[1::4, 1::4],
+}
+figure, axes = plt.subplots(1, 4, figsize=(10, 2.8))
+for ax, (title, values) in zip(axes, small.items(), strict=True):
+    ax.imshow(values, cmap="gray_r", vmin=0, vmax=1)
+    ax.set(title=title, xticks=[], yticks=[])
+figure.tight_layout()
+
+# %% [markdown]
+# ## Derivation: backward
+#
+# Given $dy$: (n, c, oh, ow). The rule of lesson 3: where does each $x_i$ go, and with which factor?
+#
+# **Average.** Each pixel of a window goes to its $y$ with factor $1/k^2$. So each gets $dy / k^2$.
+#
+# **Maximum.** Let pixel $a$ be the largest of its window, and the others smaller. Move one of the
+# others a little: the maximum stays what it is. Factor 0. Move $a$: the maximum moves as much.
+# Factor 1. So $a$ gets all of $dy$, and the others nothing. The window's $y$ is a copy of one
+# pixel, and the gradient goes back the way the copy came.
+#
+# **Overlap.** If windows overlap ($s < k$), a pixel goes to several places, and gets the sum of
+# what comes back from them. In code: `+=` rather than `=`.
+
+
+# %%
+def max_backward(dy, x, k, s):
+    """dx (h, w) of max pooling; of equal pixels the first in reading order is the one."""
+    dx = np.zeros_like(x)
+    for p, q, rows, columns in windows(x, k, s):
+        i, j = np.unravel_index(x[rows, columns].argmax(), (k, k))  # argmax: the first, if equal
+        dx[p * s + i, q * s + j] += dy[p, q]
+    return dx
+
+
+def mean_backward(dy, x, k, s):
+    dx = np.zeros_like(x)
+    for p, q, rows, columns in windows(x, k, s):
+        dx[rows, columns] += dy[p, q] / k**2
+    return dx
+
+
+for k, s in ((2, 2), (3, 2), (3, 1)):
+    for layer, by_hand in (
+        (tn.MaxPool2d(k, s), max_backward),
+        (tn.AvgPool2d(k, s), mean_backward),
+    ):
+        y = layer(x[None, None])
+        dy = rng.standard_normal(y.shape)
+        dx = by_hand(dy[0, 0], x, k, s)
+        np.testing.assert_allclose(layer.backward(dy)[0, 0], dx, atol=1e-15)
+        tn.gradcheck(layer, x[None, None])
+print("both gradients agree with tinynet's, and those with central differences")
+
+# %%
+x4 = np.array([[1, 5, 2, 0], [3, 4, 8, 1], [0, 2, 3, 3], [6, 1, 1, 2]], float)
+dy4 = np.array([[4, 8], [12, 16]], float)
+figure, axes = plt.subplots(1, 5, figsize=(12, 2.9))
+show(axes[0], x4, "x", 2)
+show(axes[1], pool(x4, 2, 2, np.max), "y, the maxima")
+show(axes[2], dy4, "dy, given")
+show(axes[3], max_backward(dy4, x4, 2, 2), "dx of max pooling", 2)
+show(axes[4], mean_backward(dy4, x4, 2, 2), "dx of average pooling", 2)
+figure.tight_layout()
+for dx in (max_backward(dy4, x4, 2, 2), mean_backward(dy4, x4, 2, 2)):
+    assert dx.sum() == dy4.sum()
+
+# %% [markdown]
+# Both deal out each $dy$ completely: the entries of $dx$ add up to those of $dy$. Average pooling
+# tells every pixel a little, max pooling tells one pixel everything.
+#
+# Did you notice the window at the lower right? Its maximum, 3, stands in it twice.
+#
+# ## Ties
+#
+# Let two pixels share the maximum. Move one of them up: the maximum follows. Move it down: the
+# other one holds the maximum where it was. The slope is 1 on one side and 0 on the other, so
+# **there is no derivative**, as with ReLU at 0. One needs a convention. Three that come to mind:
+#
+# - *first*: the first in reading order gets all of $dy$;
+# - *even*: those in the tie share $dy$ evenly;
+# - *all*: each of those in the tie gets all of $dy$. (It comes out if one writes
+#   `dx = dy * (x == y)`.)
+#
+# Ties are no rarity. ReLU makes zeros, and a window of zeros is a tie of all its pixels. We count
+# in the trained network, in the two max-pooling layers.
+
+
+# %%
+def tied(x):
+    """Which windows of 2×2 of x (n, c, h, w) hold their maximum more than once: (n·c, oh·ow)."""
+    n, c, h, w = x.shape
+    cols = tn.im2col(x.reshape(n * c, 1, h, w), 2, 2)  # (n·c, 4, oh·ow)
+    return (cols == cols.max(axis=1, keepdims=True)).sum(axis=1) > 1
+
+
+model = tn.models.mnist_lite(pretrained=True).eval()
+after_9 = model[:9](as_input(images[:200]))  # what goes into the first max pooling
+after_19 = model[9:19](after_9)  # and into the second
+for name, values in (("first", after_9), ("second", after_19)):
+    print(f"windows with a tie in the {name} max pooling: {tied(values).mean():.0%}")
+assert tied(after_9).mean() > 0.1
+
+# %% [markdown]
+# Which conventions make sense? Any that deals out $dy$ completely: shares of 0 or more that add up
+# to 1. Then $dx$ is one of the slopes that the kink has between its two sides. *first* and *even*
+# do that. *all* does not: a window of four zeros hands on four times the gradient it got.
+#
+# tinynet takes *first*, as PyTorch does on a CPU. It is the cheapest, and what matters more: it is
+# *said*, so that the plain layer and the compiled one can be held against each other, ties
+# included.
+#
+# And the gradient check? At a tie it fails, rightly: it moves one pixel of the tie up (slope 1) and
+# down (slope 0), and finds ½ for each of them. No convention would satisfy it.
+
+# %%
+zeros = np.zeros((1, 1, 2, 2))
+layer = tn.MaxPool2d(2)
+layer(zeros)
+print("backward of a window of zeros, dy = 1:", layer.backward(np.ones((1, 1, 1, 1))).ravel())
+eps = 1e-6
+moves = [zeros + eps * np.eye(4)[i].reshape(1, 1, 2, 2) for i in range(4)]
+print("central differences:", [float((layer(m) - layer(-m)).item() / (2 * eps)) for m in moves])
+try:
+    tn.gradcheck(layer, zeros)
+except tn.GradientError as error:
+    print(error)
+else:
+    raise AssertionError("a tie should have been noticed")
+
+# %% [markdown]
+# So one checks max pooling at a random $x$, where ties have probability zero, and tests the
+# convention by itself, against a loop.
+#
+# ## Overlapping windows
+#
+# With windows of 3×3 and stride 2, neighbours share a row or a column. A single large pixel in the
+# overlap may win several windows, and gets the sum of all their gradients. Here the 9 in the middle
+# wins all four:
+
+# %%
+x5 = np.array(
+    [[1, 2, 0, 3, 1], [0, 1, 4, 2, 0], [2, 3, 9, 1, 5], [1, 0, 2, 6, 1], [4, 1, 0, 2, 3]], float
+)
+dy5 = np.array([[1, 10], [100, 1000]], float)
+figure, axes = plt.subplots(1, 4, figsize=(11, 3.2))
+show(axes[0], x5, "x, and the first window")
+axes[0].add_patch(plt.Rectangle((-0.5, -0.5), 3, 3, fill=False, lw=3))
+show(axes[1], pool(x5, 3, 2, np.max), "y, the maxima")
+show(axes[2], dy5, "dy, given")
+show(axes[3], max_backward(dy5, x5, 3, 2), "dx")
+figure.tight_layout()
+layer = tn.MaxPool2d(3, 2)
+layer(x5[None, None])
+dx = layer.backward(dy5[None, None])[0, 0]
+np.testing.assert_array_equal(dx, max_backward(dy5, x5, 3, 2))
+assert dx[2, 2] == 1111 and dx.sum() == 1111
+
+# %% [markdown]
+# ### All windows at once
+#
+# `pool.py` has no loop over windows. `im2col` writes each window into a column; then pooling is
+# `max` or `mean` down the columns, and backward fills the columns and lets `col2im` add up what
+# belongs to the same pixel. Both were derived in lesson 4.
+
+# %%
+x = rng.integers(0, 3, (2, 3, 7, 7)).astype(float)  # small whole numbers: full of ties
+cols = tn.im2col(x.reshape(6, 1, 7, 7), 3, 2)  # (n·c, k·k, oh·ow) = (6, 9, 9)
+winner = cols.argmax(axis=1)[:, None]  # (6, 1, 9): the first of equal ones
+y = np.take_along_axis(cols, winner, axis=1).reshape(2, 3, 3, 3)
+dy = rng.standard_normal(y.shape)
+dcols = np.zeros_like(cols)
+np.put_along_axis(dcols, winner, dy.reshape(winner.shape), axis=1)
+dx = tn.col2im(dcols, (6, 1, 7, 7), 3, 2).reshape(x.shape)
+
+layer = tn.MaxPool2d(3, 2)
+np.testing.assert_array_equal(layer(x), y)
+np.testing.assert_array_equal(layer.backward(dy), dx)
+for image, channel in np.ndindex(2, 3):
+    by_loops = max_backward(dy[image, channel], x[image, channel], 3, 2)
+    np.testing.assert_allclose(dx[image, channel], by_loops, atol=1e-15)
+print("im2col, the loops and tinynet agree, ties and overlaps included")
+
+# %% [markdown]
+# ## Experiment: how much does a small move matter?
+#
+# It is often said that pooling makes a network indifferent to small moves. Measure it: move digits
+# to the right by a few pixels, pool both, and see how much the result changed, relative to its
+# size, $\lVert \text{pool}(\text{moved}) - \text{pool}(x) \rVert / \lVert \text{pool}(x) \rVert$.
+# Watch how the curves order themselves, and where a curve comes close to 1.4: there, the two
+# results have hardly anything in common.
+
+# %%
+k, s = 4, 4  # Change: 2, 2; 7, 7; and windows that overlap, 4, 2
+sample = as_input(images[:200]).astype(np.float64) + 0.1307 / 0.3081  # paper is 0
+# Change: the input; for example edges instead of ink: np.maximum(sample - np.roll(sample, 1, 3), 0)
+x = sample
+
+ways = {
+    "no pooling": lambda x: x,
+    "every s-th pixel": lambda x: x[:, :, ::s, ::s],
+    "maximum": tn.MaxPool2d(k, s),
+    "mean": tn.AvgPool2d(k, s),
+}
+figure, ax = plt.subplots(figsize=(6.5, 3.8))
+for (name, way), marker in zip(ways.items(), "oxs^", strict=True):
+    changes = []
+    for shift in range(7):
+        moved = np.roll(x, shift, axis=3)
+        changes.append(np.linalg.norm(way(moved) - way(x)) / np.linalg.norm(way(x)))
+    ax.plot(changes, marker=marker, label=name)
+    print(f"{name:17} moved by 1: {changes[1]:.2f}, by 2: {changes[2]:.2f}")
+ax.set(xlabel="moved by, pixels", ylabel="relative change", title=f"windows {k}×{k}, stride {s}")
+ax.legend()
+figure.tight_layout()
+
+# %% [markdown]
+# ## Questions
+#
+# **Question 1.** `x4` above, pooled with windows of 2×2 and *stride 1*: which pixels win how many
+# windows? What is $dx$ if all $dy$ are 1?
+#
+# **Question 2.** A max pooling follows a ReLU directly. Show that in a tie of zeros it does not
+# matter, for the weights before the ReLU, which of the pixels gets the gradient. What about ties
+# between positive values, which the network has on flat paper?
+#
+# **Question 3.** Do ReLU and max pooling commute: is pooling first and ReLU after it the same? If
+# so, which order is cheaper? And do BatchNorm (in use) and max pooling commute?
+
+# %% [markdown]
+# **Answer 1.** There are nine windows. The 8 wins all four that hold it; the 5 the two in the upper
+# left of the first row; and so on. With $dy = 1$ everywhere $dx$ counts the wins, and its entries
+# add up to nine.
+
+# %%
+layer = tn.MaxPool2d(2, 1)
+layer(x4[None, None])
+wins = layer.backward(np.ones((1, 1, 3, 3)))[0, 0]
+print(wins.astype(int))
+figure, axes = plt.subplots(1, 3, figsize=(8, 2.9))
+show(axes[0], x4, "x")
+show(axes[1], pool(x4, 2, 1, np.max), "y, stride 1")
+show(axes[2], wins, "windows won")
+figure.tight_layout()
+assert wins.sum() == 9 and wins[1, 2] == 4
+
+# %% [markdown]
+# **Answer 2.** Whichever gets it, its value is 0 after the ReLU, so before the ReLU it was 0 or
+# less, and there ReLU's factor is 0 (tinynet's and PyTorch's choice at 0 itself). The gradient is
+# stopped one layer further on. On flat paper two pixels share a positive maximum because their
+# *patches* are the same. A convolution's weight gradient is the sum of $dy$ times patch, so it is
+# the same whoever gets $dy$. What would matter is a tie between different patches with the same
+# positive sum of products, and that is an accident. We compare the weight gradients of a
+# convolution under three conventions.
+
+
+# %%
+class PoolWithTies(tn.MaxPool2d):
+    """Max pooling whose gradient goes to the last of equal pixels, or to all of them evenly."""
+
+    def __init__(self, k, rule):
+        super().__init__(k)
+        self.rule = rule
+
+    def forward(self, x):
+        cols = self.columns(x, fill=-np.inf)  # (n·c, k·k, oh·ow)
+        self.won = cols == cols.max(axis=1, keepdims=True)
+        self.x_shape = x.shape
+        return super().forward(x)
+
+    def backward(self, dy):
+        won = self.won
+        if self.rule == "last":
+            last = won.shape[1] - 1 - won[:, ::-1].argmax(axis=1)  # (n·c, oh·ow)
+            won = np.arange(won.shape[1])[None, :, None] == last[:, None]
+        share = won / won.sum(axis=1, keepdims=True)
+        return self.pixels(share * dy.reshape(len(share), 1, -1), self.x_shape)
+
+
+x = as_input(images[:50]).astype(np.float64)
+results = {}
+for pooling in (tn.MaxPool2d(2), PoolWithTies(2, "last"), PoolWithTies(2, "even")):
+    conv, relu = tn.Conv2d(1, 8, 3, padding=1, rng=1, dtype=np.float64), tn.ReLU()
+    after_relu = relu(conv(x))
+    y = pooling(after_relu)
+    dy = np.random.default_rng(2).standard_normal(y.shape)  # the same for all three
+    behind = pooling.backward(dy)  # behind the ReLU
+    conv.backward(relu.backward(behind))
+    results[getattr(pooling, "rule", "first")] = behind, conv.weight.grad
+print(f"windows with a tie: {tied(after_relu).mean():.0%}")
+for rule in ("last", "even"):
+    behind, weights = (
+        np.abs(a - b).max() for a, b in zip(results[rule], results["first"], strict=True)
+    )
+    print(f"{rule} against first: dx of the pooling {behind:.2f}, weight gradient {weights:.1e}")
+    assert behind > 0.1 and weights < 1e-9
+
+# %% [markdown]
+# (In our network BatchNorm stands between ReLU and pooling. That changes nothing for a tie of
+# zeros: BatchNorm's gradients hold sums of $dy$ and of $dy \cdot \hat x$ over the channel, and
+# pixels in a tie have the same $\hat x$; what else it hands back, it hands back to the pixel that
+# got $dy$, where ReLU stops it. Lesson 6 has the formula.)
+#
+# **Answer 3.** ReLU never falls when its input grows, so the largest stays the largest:
+# $\max_i(\max(x_i, 0)) = \max(\max_i x_i, 0)$. Pooling first leaves a quarter of the pixels to the
+# ReLU, so it is cheaper. BatchNorm in use is $a x + d$. If $a > 0$ the same holds. If $a < 0$ it
+# turns the order around: the largest after it is the smallest before, and they do not commute. $a$
+# has the sign of $\gamma$, which is learned, so a program must not assume it.
+
+# %%
+x = rng.standard_normal((2, 3, 6, 6))
+relu, pooling = tn.ReLU(), tn.MaxPool2d(2)
+np.testing.assert_array_equal(pooling(relu(x)), relu(pooling(x)))
+
+norm = tn.BatchNorm2d(3).eval()
+norm.weight.data[:] = [1, 0.5, -1]
+commutes = [np.allclose(pooling(norm(x))[:, c], norm(pooling(x))[:, c]) for c in range(3)]
+print("γ = 1, 0.5, −1: BatchNorm and max pooling commute:", commutes)
+assert commutes == [True, True, False]
+negative = [int((model[i].weight.data < 0).sum()) for i in (8, 18)]
+print("negative γ before the two poolings of the trained network:", negative)
