@@ -11,7 +11,8 @@
 # In the layers before this one, an output depends on a few inputs of its own image. In BatchNorm,
 # while it trains, each output depends on every value of its channel in the whole batch, which makes
 # its backward pass the hardest of all our layers. While it is used, each output depends on one
-# input alone. One layer, two functions: that is where its accidents come from.
+# input alone. One layer, two functions: that is where its accidents come from. (S. Ioffe, C.
+# Szegedy. Batch normalization. ICML 2015.)
 
 # %%
 import matplotlib.pyplot as plt

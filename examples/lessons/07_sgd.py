@@ -256,9 +256,9 @@ for rate, momentum in [(0.5, 0.0), (0.1, 0.0), (0.01, 0.9), (0.02, 0.0), (0.002,
 # %% [markdown]
 # ## The one-cycle schedule
 #
-# `tn.OneCycleLR` moves the rate along half a cosine from $\eta_\text{max}/25$ up to
-# $\eta_\text{max}$ during the first 30 % of the steps, and along another one down to almost
-# nothing: from $a$ to $b$, while a part $t$ from 0 to 1 of the way passes,
+# `tn.OneCycleLR` (L. Smith, N. Topin, arXiv:1708.07120) moves the rate along half a cosine from
+# $\eta_\text{max}/25$ up to $\eta_\text{max}$ during the first 30 % of the steps, and along another
+# one down to almost nothing: from $a$ to $b$, while a part $t$ from 0 to 1 of the way passes,
 #
 # $$b + \frac{a - b}{2}\,(1 + \cos \pi t)$$
 #
@@ -303,9 +303,9 @@ figure.tight_layout()
 # ## Digits: find the rate
 #
 # Nobody knows a network's curvatures. But one can look: raise the rate by the same factor at each
-# step, and note the loss. This is Smith's **range test**. We take a small network (two convolutions
-# with stride 2, and a Linear), so that the rest of this lesson takes seconds; 4,000 digits to train
-# on, and 3,000 others, held out of the training set too, to test on.
+# step, and note the loss. This is the **range test** of L. Smith (WACV 2017). We take a small
+# network (two convolutions with stride 2, and a Linear), so that the rest of this lesson takes
+# seconds; 4,000 digits to train on, and 3,000 others, held out of the training set too, to test on.
 
 # %%
 (x, y), (x_held, y_held) = tn.datasets.hold_out(*tn.datasets.mnist()[0])

@@ -159,8 +159,8 @@ tn.plot.augmentation(x_train[chosen], augment, ways=10)
 # Lesson 7 had a formula for how far SGD with a constant rate circles around a minimum: in a
 # direction with curvature $\lambda$ the weight $w$ has a variance $V$, and follows
 # $w \leftarrow a\,w - \eta\,\xi$ with $a = 1 - \eta\lambda$ and fresh noise $\xi$. The places it
-# passes lie on all sides of the minimum, so their mean is nearer to it. `tn.WeightAverage` keeps a
-# mean that forgets: with a decay $d$, in the long run,
+# passes lie on all sides of the minimum, so their mean is nearer to it. `tn.WeightAverage` (after
+# B. Polyak and A. Juditsky, 1992) keeps a mean that forgets: with a decay $d$, in the long run,
 #
 # $$\bar w \leftarrow d\,\bar w + (1 - d)\,w$$
 #

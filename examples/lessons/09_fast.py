@@ -86,7 +86,8 @@ print(f"{operations / 1e6:.1f} million operations; at least {must_move / 1e6:.1f
 #
 # $$\text{speed} \le \min(\text{peak},\; f \cdot \text{bandwidth})$$
 #
-# Drawn over $f$ this is a slope that ends in a flat top: the **roofline**.
+# Drawn over $f$ this is a slope that ends in a flat top: the **roofline** (S. Williams, A.
+# Waterman, D. Patterson, CACM 52(4), 2009).
 
 # %%
 peak = 0
