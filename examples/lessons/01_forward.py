@@ -18,6 +18,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tinynet as tn
+from tinynet import plot
 from tinynet.train import as_input
 
 np.set_printoptions(precision=3, suppress=True, linewidth=100)
@@ -25,7 +26,8 @@ np.set_printoptions(precision=3, suppress=True, linewidth=100)
 model = tn.models.mnist_lite(pretrained=True).eval()  # eval: to use it, not to train it
 _, (images, labels) = tn.datasets.mnist()  # the test digits
 print(tn.summary(model, (1, 28, 28)))
-print(f"\nTest digits read correctly: {tn.evaluate(model, images, labels).accuracy:.2%}")
+accuracy = tn.evaluate(model, images[:2000], labels[:2000]).accuracy
+print(f"\nOf the first 2,000 test digits it reads {accuracy:.2%} correctly.")
 
 # %% [markdown]
 # Each row of the table is a **layer**: a function from an array to an array. The network is the
@@ -144,6 +146,12 @@ figure.tight_layout()
 # most of all on one that leans as the stem of this seven does. On the left edge it is negative. So
 # a kernel is a small picture of what its channel looks for, and nobody drew it: training found it.
 #
+# The kernels of all eight channels, of which ours is the fourth:
+
+# %%
+plot.filters(conv)
+
+# %% [markdown]
 # On flat paper all nine pixels are $-0.424$, so the result is $-0.424$ times the sum of the
 # weights, plus the bias:
 
@@ -222,8 +230,8 @@ np.testing.assert_allclose(outputs[3][0, o, p, q], value, rtol=1e-4, atol=1e-5)
 # $$y[o, p, q] = \max_{i, j \in \{0, 1\}} x[o,\; 2p + i,\; 2q + j].$$
 #
 # 28×28 becomes 14×14. "There is a right edge *somewhere* in this square" is kept, where exactly is
-# forgotten: a digit may move by a pixel and look the same from here on. And each later kernel of
-# 3×3 covers twice as much of the digit in each direction, for a quarter of the work.
+# forgotten: a digit may move by a pixel and look nearly the same from here on. And each later
+# kernel of 3×3 covers twice as much of the digit in each direction, for a quarter of the work.
 
 # %%
 row, column = 3, 7  # of the pooled map: its pixel (3, 7) is made of rows 6 and 7, columns 14 and 15
@@ -298,26 +306,14 @@ print(f"50 pixels of each of 25 layers agree; the largest difference is {largest
 #
 # ## The digit, layer by layer
 #
-# The same, seen from further away: all channels after each of the three parts of the network, and
-# the votes. The picture gets smaller and the channels more; what they show moves from *where is
-# ink* to *what is it*. In the votes the channel of the right class is red all over.
+# The same, seen from further away: all channels of every layer. Follow three things down the
+# picture. The blue of a convolution is gone after the ReLU below it. After each pooling the maps
+# are half as wide, and after the first one there are more of them. And what they show moves from
+# *where is ink* to *what is it*: in the last convolution the votes of the right class are red all
+# over.
 
 # %%
-rows = [
-    (2, "after the first block"),
-    (9, "after the first pooling"),
-    (19, "after the second pooling"),
-    (23, "votes for 0 … 9"),
-]
-figure, axes = plt.subplots(len(rows), 1, figsize=(11, 5.6))
-for ax, (i, title) in zip(axes, rows, strict=True):
-    values = outputs[i][0]  # (c, h, w)
-    strip = [np.pad(channel, 1, constant_values=np.nan) for channel in values]  # NaN: left white
-    limit = np.abs(values).max()
-    ax.imshow(np.hstack(strip), cmap="RdBu_r", vmin=-limit, vmax=limit)
-    ax.set_title(f"{title}: {' × '.join(map(str, values.shape))}", fontsize=10)
-    ax.axis("off")
-figure.tight_layout()
+plot.feature_maps(model, image)
 
 # %% [markdown]
 # ## Experiment: cover a part of the digit
@@ -409,17 +405,18 @@ noise = rng.standard_normal((1, 1, 28, 28)).astype(np.float32)
 moved = np.repeat(noise, 785, axis=0)  # the first stays as it is, the others change one pixel each
 moved[1:].reshape(784, 784)[np.arange(784), np.arange(784)] += 1
 middle = model[:17](moved)[:, :, 7, 7]  # (785, 16)
-moves = (middle[1:] != middle[0]).any(axis=1).reshape(28, 28)
+moves = (np.abs(middle[1:] - middle[0]) > 1e-5).any(axis=1).reshape(28, 28)
 height = np.ptp(np.flatnonzero(moves.any(axis=1))) + 1
 width = np.ptp(np.flatnonzero(moves.any(axis=0))) + 1
 print(f"measured: pixels in a window of {height} × {width} move it")
 assert max(height, width) <= at_layer[16][0]
 
 # %% [markdown]
-# The measured window can be a pixel smaller than the computed one: max pooling and ReLU let through
-# only some of their inputs, so a pixel at the corner may happen not to matter for this image. The
-# rule gives what a pixel *can* depend on.
-#
+# For another image the measured window may be smaller: max pooling and ReLU let through only some
+# of their inputs, so the pixels at its rim may happen not to matter. The rule gives what a pixel
+# *can* depend on.
+
+# %% [markdown]
 # **Answer 3.** The pixels at the edge, where the kernel lies partly on the frame. The frame is put
 # around BatchNorm's *output* and holds zeros. Moved into the convolution, $d$ would be added for
 # these positions too, as if the frame were $d[c]$ and not 0. Inside, all is the same. Since our

@@ -2,7 +2,7 @@
 # # 2 · Softmax and the loss, and why its gradient is p − y
 #
 # - **Time:** 35 minutes
-# - **Before:** the exponential and the logarithm, and their derivatives; lesson 1
+# - **Before:** the exponential, the natural logarithm (our log), and their derivatives; lesson 1
 # - **After:** you can turn logits into probabilities and a loss without overflow, derive the
 #   gradient in three lines, and say what label smoothing changes
 # - **Code:** [`loss.py`](../../tinynet/loss.py)
@@ -159,9 +159,9 @@ np.testing.assert_allclose(tn.CrossEntropyLoss()(logits, labels), by_hand, rtol=
 # $$L = -\sum_k q_k z_k + \Big(\sum_k q_k\Big) \log \sum_j e^{z_j}
 # = -\sum_k q_k z_k + \log \sum_j e^{z_j}.$$
 #
-# Now the derivative with respect to one logit $z_i$. In the first sum only the term $k = i$ holds
-# $z_i$: it gives $-q_i$. The second part by the chain rule: the derivative of $\log s$ is $1/s$,
-# that of $s = \sum_j e^{z_j}$ with respect to $z_i$ is $e^{z_i}$; together
+# Now the derivative with respect to one logit $z_i$, the others held fixed. In the first sum only
+# the term $k = i$ holds $z_i$: it gives $-q_i$. The second part by the chain rule: the derivative
+# of $\log s$ is $1/s$, that of $s = \sum_j e^{z_j}$ with respect to $z_i$ is $e^{z_i}$; together
 #
 # $$\frac{\partial}{\partial z_i} \log \sum_j e^{z_j} = \frac{e^{z_i}}{\sum_j e^{z_j}} = p_i.$$
 #
@@ -370,7 +370,8 @@ print(f"and for {fell[~read_right].sum()} of the {(~read_right).sum()} that are 
 # %% [markdown]
 # (It falls for all that are read correctly in exact arithmetic. Where float32 has rounded $\log p$
 # to 0 there is nothing left to fall.)
-#
+
+# %% [markdown]
 # **Answer 3.** First: $\sum_k p_k = 1$ and $\sum_k q_k = 1$, so the difference is 0. Second: adding
 # the same $c$ to all logits does not change the loss, so its slope in the direction
 # $(1, \ldots, 1)$ is 0; and that slope is the sum of the entries of the gradient. The bias of the

@@ -8,10 +8,11 @@
 # - **Code:** [`layer.py`](../../tinynet/layer.py), [`linear.py`](../../tinynet/layers/linear.py),
 #   [`gradcheck.py`](../../tinynet/gradcheck.py)
 #
-# Training moves each weight against its gradient $\partial L / \partial w$. A network has thousands
-# of weights, and $L$ is computed from them through dozens of layers. Backpropagation computes all
-# those derivatives in one pass from the loss back to the input, and each layer takes part in it
-# with one small function. That function is all you ever have to derive.
+# Training moves each weight $w$ against $\partial L / \partial w$, the derivative of the loss $L$
+# when $w$ alone moves and all else is held fixed. A network has thousands of weights, and $L$ is
+# computed from them through dozens of layers. Backpropagation computes all those derivatives in one
+# pass from the loss back to the input, and each layer takes part in it with one small function.
+# That function is all you ever have to derive.
 
 # %%
 import time
@@ -234,7 +235,7 @@ for dtype, color in ((np.float32, "tab:orange"), (np.float64, "tab:blue")):
             )
             assert predicted / 5 < steps[best] < predicted * 5
 ax.set(xlabel="step ε", ylabel="median error of the difference", ylim=(1e-13, 10))
-ax.set_title("Too long a step is inexact, too short a one is rounded away")
+ax.set_title("Too long a step is inexact, too short a step is rounded away")
 ax.legend()
 figure.tight_layout()
 
@@ -417,7 +418,7 @@ class Swish(tn.Layer):
         return dx
 
 
-eps = 1e-6  # Change: 1e-12, or 1.0
+eps = 1e-6  # Change: 1e-12, or 1.0 (from which gradcheck goes on to shorter steps by itself)
 x = 2 * rng.standard_normal((10, 8))
 layer = Swish()
 dy = rng.standard_normal(layer(x).shape)

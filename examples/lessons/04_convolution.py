@@ -196,9 +196,10 @@ print(f"one digit, 8 channels: loops {1000 * loops:.1f} ms, matrix product {1000
 #
 # $$db[o] = \sum_{n, p, q} dy[n, o, p, q].$$
 #
-# **Weights.** For one image $y = W\,\text{cols} + b$. $W[o, r]$ goes to $y[o, t]$ for every window
-# $t$, with factor $\text{cols}[r, t]$. Hence $dW[o, r] = \sum_t dy[o, t]\,\text{cols}[r, t]$; as
-# matrices, and summed over the images, because all images use the same weights:
+# **Weights.** For one image $y = W\,\text{cols} + b$. Let $r$ be an index along
+# $c \cdot kh \cdot kw$. $W[o, r]$ goes to $y[o, t]$ for every window $t$, with factor
+# $\text{cols}[r, t]$. Hence $dW[o, r] = \sum_t dy[o, t]\,\text{cols}[r, t]$; as matrices, and
+# summed over the images, because all images use the same weights:
 #
 # $$dW = \sum_n dy_n\, \text{cols}_n^{\mathsf T}, \qquad
 # (o,\; oh{\cdot}ow) \times (oh{\cdot}ow,\; c{\cdot}kh{\cdot}kw) = (o,\; c{\cdot}kh{\cdot}kw).$$
@@ -334,7 +335,8 @@ for ax, title, values in zip(axes[1:], titles, [*shots, secret], strict=True):
     ax.imshow(values, cmap="RdBu_r", vmin=-2, vmax=2)
     for i, j in np.ndindex(3, 3):
         color = "white" if abs(values[i, j]) > 1.2 else "black"
-        ax.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", color=color)
+        number = f"{values[i, j]:.2f}" if abs(values[i, j]) < 100 else f"{values[i, j]:.0e}"
+        ax.text(j, i, number, ha="center", va="center", color=color)
     ax.set(title=title, xticks=[], yticks=[])
 figure.tight_layout()
 print(f"loss {losses[0]:.3f} at the start, {losses[-1]:.1e} at the end")

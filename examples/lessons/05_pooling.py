@@ -24,7 +24,7 @@ _, (images, labels) = tn.datasets.mnist()
 
 
 def show(ax, values, title, lines=0):
-    """A small array as a picture with its numbers; lines: draw the edges of windows of this size."""
+    """A small array as a picture with its numbers; lines: the size of the windows to draw."""
     ax.imshow(values, cmap="Oranges", vmin=0, vmax=1.6 * max(values.max(), 1))
     for i, j in np.ndindex(values.shape):
         ax.text(j, i, f"{values[i, j]:g}", ha="center", va="center")
@@ -44,8 +44,9 @@ def show(ax, values, title, lines=0):
 # $$\text{max:}\quad y[p, q] = \max_{0 \le i, j < k} x[p s + i,\; q s + j] \qquad
 # \text{average:}\quad y[p, q] = \frac{1}{k^2} \sum_{0 \le i, j < k} x[p s + i,\; q s + j]$$
 #
-# (for every image and channel). Average pooling is a convolution whose weights are all $1/k^2$;
-# max pooling is not linear.
+# (for every image and channel). Average pooling is a convolution whose weights are all $1/k^2$; max
+# pooling is not linear. A frame around the image (lesson 4), where there is one, counts as
+# $-\infty$ for the maximum, so that it never wins, and as zeros for the mean.
 
 
 # %%
@@ -189,8 +190,9 @@ assert tied(after_9).mean() > 0.1
 
 # %% [markdown]
 # Which conventions make sense? Any that deals out $dy$ completely: shares of 0 or more that add up
-# to 1. Then $dx$ is one of the slopes that the kink has between its two sides. *first* and *even*
-# do that. *all* does not: a window of four zeros hands on four times the gradient it got.
+# to 1. Then the slope that $dx$ claims, whichever way $x$ moves, lies between the two slopes that
+# the kink has there. *first* and *even* do that. *all* does not: a window of four zeros hands on
+# four times the gradient it got.
 #
 # tinynet takes *first*, as PyTorch does on a CPU. It is the cheapest, and what matters more: it is
 # *said*, so that the plain layer and the compiled one can be held against each other, ties
@@ -273,8 +275,9 @@ print("im2col, the loops and tinynet agree, ties and overlaps included")
 # It is often said that pooling makes a network indifferent to small moves. Measure it: move digits
 # to the right by a few pixels, pool both, and see how much the result changed, relative to its
 # size, $\lVert \text{pool}(\text{moved}) - \text{pool}(x) \rVert / \lVert \text{pool}(x) \rVert$.
-# Watch how the curves order themselves, and where a curve comes close to 1.4: there, the two
-# results have hardly anything in common.
+# Watch how the curves order themselves, and where a curve comes close to $1.4 \approx \sqrt 2$: so
+# far apart are two vectors of the same length at right angles, two results that have nothing in
+# common.
 
 # %%
 k, s = 4, 4  # Change: 2, 2; 7, 7; and windows that overlap, 4, 2
@@ -314,9 +317,9 @@ figure.tight_layout()
 # so, which order is cheaper? And do BatchNorm (in use) and max pooling commute?
 
 # %% [markdown]
-# **Answer 1.** There are nine windows. The 8 wins all four that hold it; the 5 the two in the upper
-# left of the first row; and so on. With $dy = 1$ everywhere $dx$ counts the wins, and its entries
-# add up to nine.
+# **Answer 1.** There are nine windows. The 8 wins all four that hold it; of the two equal threes
+# the left one, the first in reading order, wins two; the 5, the 4 and the 6 win one each. With
+# $dy = 1$ everywhere $dx$ counts the wins, and its entries add up to nine.
 
 # %%
 layer = tn.MaxPool2d(2, 1)
@@ -328,7 +331,8 @@ show(axes[0], x4, "x")
 show(axes[1], pool(x4, 2, 1, np.max), "y, stride 1")
 show(axes[2], wins, "windows won")
 figure.tight_layout()
-assert wins.sum() == 9 and wins[1, 2] == 4
+assert wins.sum() == 9 and (wins[1, 2], wins[2, 2]) == (4, 2)
+assert wins[0, 1] == wins[1, 1] == wins[3, 0] == 1
 
 # %% [markdown]
 # **Answer 2.** Whichever gets it, its value is 0 after the ReLU, so before the ReLU it was 0 or
@@ -386,7 +390,8 @@ for rule in ("last", "even"):
 # zeros: BatchNorm's gradients hold sums of $dy$ and of $dy \cdot \hat x$ over the channel, and
 # pixels in a tie have the same $\hat x$; what else it hands back, it hands back to the pixel that
 # got $dy$, where ReLU stops it. Lesson 6 has the formula.)
-#
+
+# %% [markdown]
 # **Answer 3.** ReLU never falls when its input grows, so the largest stays the largest:
 # $\max_i(\max(x_i, 0)) = \max(\max_i x_i, 0)$. Pooling first leaves a quarter of the pixels to the
 # ReLU, so it is cheaper. BatchNorm in use is $a x + d$. If $a > 0$ the same holds. If $a < 0$ it
