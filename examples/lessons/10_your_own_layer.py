@@ -101,9 +101,9 @@ else:
 # %% [markdown]
 # ## Layers inside a layer: the residual block
 #
-# Networks of many layers are hard to train: the gradient has to come back through all of them. He
-# and others (2016) let each block compute only a *correction* to its input. If $F$ is what the
-# layers in the block do,
+# Networks of many layers are hard to train: the gradient has to come back through all of them. K.
+# He and others (Deep residual learning for image recognition, CVPR 2016) let each block compute
+# only a *correction* to its input. If $F$ is what the layers in the block do,
 #
 # $$y = x + F(x)$$
 #
@@ -344,8 +344,8 @@ print(f"{losses[0]:.2f} → {np.mean(losses[-10:]):.2f}, read right {accuracy:.1
 # %% [markdown]
 # ## Questions
 #
-# **Question 1.** Let the network learn the slope of LeakyReLU: one parameter $a$ for the layer (He
-# et al. 2015 call it PReLU). What is its gradient? Write the layer, and check it.
+# **Question 1.** Let the network learn the slope of LeakyReLU: one parameter $a$ for the layer
+# (PReLU: K. He and others, ICCV 2015). What is its gradient? Write the layer, and check it.
 
 # %% [markdown]
 # **Answer 1.** $a$ takes part wherever $x \le 0$, where $y = a x$ and $\partial y/\partial a = x$.
