@@ -122,9 +122,8 @@ print("three lines, one line and tinynet agree")
 # Look at the formula as geometry. Write $\mathbf 1 = (1, \dots, 1)$ for the vector of $m$ ones.
 # Then $d\beta = \mathbf 1 \cdot dy$ and $d\gamma = \hat x \cdot dy$ are dot products, and
 #
-# $$dx = \frac{\gamma}{s}\Bigl( dy - \frac{\mathbf 1\,(\mathbf 1 \cdot dy)}{m}
-#   - \frac{\hat x\,(\hat x \cdot dy)}{m} \Bigr)
-#   = \frac{\gamma}{s}\,P\,dy, \qquad
+# $$dx = \frac{\gamma}{s}\Bigl( dy - \frac{\mathbf 1\,(\mathbf 1 \cdot dy)}{m} -
+#   \frac{\hat x\,(\hat x \cdot dy)}{m} \Bigr) = \frac{\gamma}{s}\,P\,dy, \qquad
 #   P = I - \frac{\mathbf 1 \mathbf 1^T}{m} - \frac{\hat x \hat x^T}{m} \quad (m \times m)$$
 #
 # If $u$ is a vector of length 1, then $u\,(u \cdot v)$ is the part of $v$ that points along $u$.
@@ -133,7 +132,8 @@ print("three lines, one line and tinynet agree")
 # $\mathbf 1 \cdot \hat x = \sum \hat x_i = 0$. So $P$ takes two parts away from $dy$: its mean, and
 # its component along $\hat x$. It is a **projection** onto the $m - 2$ directions that are left,
 # and the Jacobian of BatchNorm (the matrix of all $\partial y_j/\partial x_i$) is
-# $\gamma/s \cdot P$.
+# $\gamma/s \cdot P$. (Backward multiplies by the transpose of the Jacobian; this one is its own
+# transpose.)
 #
 # It could not be otherwise. Add a constant to all $x_i$: $\mu$ moves along, and $y$ stays as it
 # was. Multiply all deviations from $\mu$ by a factor: $s$ grows along, and $y$ stays. The loss is

@@ -8,8 +8,8 @@
 # - **Code:** [`optim.py`](../../tinynet/optim.py), [`find_lr.py`](../../tinynet/find_lr.py)
 #
 # Backpropagation says in which direction each weight should move. How far, nobody says. That is the
-# **rate**, the most important number of a training run. We look at it where all can be computed, on
-# a valley with two weights; then at what noise does; then on digits.
+# **rate**, the number of a training run to get right first. We look at it where all can be
+# computed, on a valley with two weights; then at what noise does; then on digits.
 
 # %%
 import matplotlib.pyplot as plt
@@ -24,8 +24,8 @@ COLOURS = {"SGD": "#555555", "momentum": "#d55e00", "Nesterov": "#0072b2"}
 # ## A valley
 #
 # Near a minimum, every smooth loss looks like a quadratic. Along its principal axes (the
-# eigenvectors of its second derivatives) the quadratic falls apart into separate parabolas, one for
-# each weight:
+# eigenvectors of the matrix of its second derivatives) the quadratic falls apart into separate
+# parabolas, one for each weight:
 #
 # $$L(w) = \tfrac12 \sum_k \lambda_k w_k^2 \qquad g_k = \frac{\partial L}{\partial w_k} =
 #   \lambda_k w_k$$
@@ -118,7 +118,7 @@ figure.tight_layout()
 # If they are complex they are conjugates, $|r|^2$ is their product, and so $|r| = \sqrt\mu$,
 # whatever the curvature is! That is the case while
 # $(1 - \sqrt\mu)^2 < \eta\lambda < (1 + \sqrt\mu)^2$. The walk fails when a root reaches $-1$: put
-# $r = -1$ in, and $2 + 2\mu - \eta\lambda = 0$. So
+# $r = -1$ in, and $2 + 2\mu - \eta\lambda = 0$. (A root of 1 would need $\eta\lambda = 0$.) So
 #
 # $$\eta < \frac{2\,(1 + \mu)}{\lambda}$$
 #
@@ -225,11 +225,22 @@ figure.tight_layout()
 # SGD with a constant rate never arrives: it circles around the minimum, the wider the larger the
 # rate. Large rates to travel, small ones to arrive: that is the reason for a **schedule**.
 #
-# Does momentum average the noise away? The same calculation with the matrix above gives
-# $V = \frac{\eta\,\tau^2}{\lambda(1-\mu)} \cdot \frac{1+\mu}{2(1+\mu) - \eta\lambda}$; for small
-# $\eta$ this is $\frac{\eta}{1-\mu} \cdot \frac{\tau^2}{2\lambda}$, just what plain SGD has at the
-# effective rate. So no: at the same effective rate it is as fast along gentle slopes and as noisy.
-# We let 4,000 weights walk side by side and measure.
+# Does momentum average the noise away? With $g = \lambda w + \xi$ the new velocity is
+# $v' = \mu v + \lambda w + \xi$, and the new weight $w' = w - \eta v'$. In the long run new and old
+# have the same variances, $V$ of the weight and $U$ of the velocity, and the same covariance $C$ of
+# the two. Three equations:
+#
+# - $w = w' + \eta v'$, so $V = V + 2\eta C + \eta^2 U$: hence $C = -\eta U/2$.
+# - The covariance of $w'$ and $v'$ is that of $w$ and $v'$, less $\eta U$: so
+#   $C = \lambda V + \mu C - \eta U$, and with the first line $\lambda V = \eta U (1+\mu)/2$.
+# - The variance of $v'$ is $U = \mu^2 U + \lambda^2 V + 2\mu\lambda C + \tau^2$. Put $V$ and $C$
+#   in: $U\,(1 - \mu^2) = \eta\lambda U\,(1-\mu)/2 + \tau^2$, which gives $U$.
+#
+# $$V = \frac{\eta}{1-\mu} \cdot \frac{\tau^2}{\lambda} \cdot \frac{1+\mu}{2(1+\mu) - \eta\lambda}$$
+#
+# For small $\eta$ this is $\frac{\eta}{1-\mu} \cdot \frac{\tau^2}{2\lambda}$: just what plain SGD
+# has at the effective rate. So no: at the same effective rate momentum is as fast along gentle
+# slopes, and as noisy. We let 4,000 weights walk side by side and measure.
 
 # %%
 rng = np.random.default_rng(0)
@@ -425,7 +436,7 @@ figure.tight_layout()
 # Read the table as an honest referee would:
 #
 # - The best rate of each row matters, not a column: momentum at 0.03 is a different effective rate
-#   from SGD at 0.03. In the column of 0.3, momentum "loses" only because its effective rate is 3.
+#   from SGD at 0.03. In the column of 0.3, momentum explodes because its effective rate is 3.
 # - At the best rate of each, momentum is worth about as much as the spread over seeds. That fits
 #   the noise calculation: with small batches and few steps it is noise that limits, more than the
 #   condition number. Where a valley is long and noise small, momentum is worth what the figure with

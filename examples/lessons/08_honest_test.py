@@ -2,7 +2,7 @@
 # # 8 · Augmentation, averaged weights, and an honest test
 #
 # - **Time:** 40 minutes
-# - **Before:** lesson 7 (SGD circles around a minimum); mean, variance and standard deviation
+# - **Before:** lesson 7 (SGD circles around a minimum); mean, variance, covariance
 # - **After:** you can put an error bar on an accuracy, compare two networks on the same digits, say
 #   how much a chosen "best" flatters, and test an improvement so that you may believe it
 # - **Code:** [`augment.py`](../../tinynet/augment.py), [`average.py`](../../tinynet/average.py),
@@ -42,8 +42,9 @@ train_set, (x_test, y_test) = tn.datasets.mnist()
 # standard error $\sqrt{N p (1-p)} \approx \sqrt k$: *errors counted, plus or minus their root*.
 # That one can do in one's head.
 #
-# Is it true? We have the network's answers on 10,000 test digits. Drawing 10,000 of these with
-# replacement is like another test set of the same kind (the **bootstrap**); we do it 5,000 times.
+# To see such errors rather than compute them: we have the network's answers on 10,000 test digits.
+# Drawing 10,000 of these with replacement is like another test set of the same kind (the
+# **bootstrap**, B. Efron 1979); we do it 5,000 times.
 
 # %%
 trained = tn.compile(tn.models.mnist_lite(pretrained=True))
@@ -305,7 +306,8 @@ print(f"binomial error of one run: {np.sqrt(typical * (1 - typical) / len(y_held
 #
 # $$\text{difference} = \frac{b - c}{N} \pm \frac{\sqrt{b + c}}{N}$$
 #
-# Digits that both read right, or both wrong, do not appear. (McNemar's test is built on this.)
+# Digits that both read right, or both wrong, do not appear. (The test of Q. McNemar, 1947, is built
+# on this.)
 
 
 # %%

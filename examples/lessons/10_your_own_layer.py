@@ -207,7 +207,7 @@ def gradient_sizes(model, images, labels):
     loss(x, labels)
     gradient, sizes = loss.backward(), []
     for i in reversed(range(2, len(model))):
-        if 2 < i < len(model) - 2 and isinstance(model[i], tn.ReLU):
+        if isinstance(model[i], tn.ReLU):
             sizes.append(np.sqrt(np.square(gradient).mean()))
         gradient = model[i].backward(gradient)
     return sizes[::-1]
