@@ -380,7 +380,7 @@ tn.plot.rate_finder(rates_tn, losses_tn)
 # %%
 def train(seed, max_lr, momentum=0.0, nesterov=False, one_cycle=False, epochs=2, stop=None):
     """The accuracy on held-out digits after training; nan if the loss was not finite."""
-    model = tn.compile(small_network(seed))
+    model = tn.compile(small_network(seed), threads=1)  # too small to share out
     loss, rng = tn.CrossEntropyLoss(), np.random.default_rng(seed)
     optimizer = tn.SGD(model.parameters(), max_lr, momentum, nesterov)
     steps = epochs * -(-len(x) // 64)
