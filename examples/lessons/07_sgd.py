@@ -366,8 +366,10 @@ print(f"by hand {len(losses)} steps; tn.find_lr the same, and it stops after {le
 tn.plot.rate_finder(rates_tn, losses_tn)
 
 # %% [markdown]
-# Left, nothing moves; then the loss falls; then it turns and explodes. The rate to choose lies
-# before the turn, not at the lowest point: there it is already too late.
+# Left, little moves; then the loss falls; then comes a floor, where longer steps no longer help;
+# and then it explodes. A constant rate belongs where the fall ends. The peak of a one-cycle may
+# stand on the floor, but a good factor, three or more, below the explosion. The test sees the
+# beginning of training only: it says where to search, and the table below searches there.
 #
 # ## Digits: what is each part worth?
 #
