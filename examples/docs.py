@@ -98,7 +98,8 @@ def lesson(notebook, site):
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = mathml(relinked(cell.source, site))
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
+    exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
+    body, _ = exporter.from_notebook_node(notebook)
     return body
 
 
@@ -121,7 +122,7 @@ def relinked(markdown, site):
     """Links to files of the repository lead to their pages, or to a copy of the file."""
 
     def replace(match):
-        path, fragment = match.groups()
+        path, fragment = match.group(1), match.group(2) or ""
         target = (ROOT / "examples" / "lessons" / path).resolve()
         if not target.exists():
             raise FileNotFoundError(f"docs: a lesson links to {path}, which is not there")
@@ -132,7 +133,9 @@ def relinked(markdown, site):
             module = inside.parent if target.name == "__init__.py" else inside.with_suffix("")
             return f"](../{module.as_posix()}.html{fragment})"
         if target.is_dir():
-            return f"](../{inside.as_posix()}.html{fragment})"
+            if inside.parts[0] == "tinynet":
+                return f"](../{inside.as_posix()}.html{fragment})"
+            target, inside = target / "README.md", inside / "README.md"
         copy = site / "files" / inside
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(target, copy)
