@@ -61,6 +61,7 @@ def main(options):
         import nbclient
         import nbconvert  # noqa: F401
         import pdoc
+        import sklearn  # noqa: F401
     except ImportError as error:
         sys.exit(f"docs: needs {error.name}; install it with: pip install 'tinynet[docs]'")
     modules = [name for _, name, _ in pkgutil.walk_packages(tn.__path__, "tinynet.")]

@@ -21,6 +21,8 @@ WITHOUT_EXAMPLE = {"Layer", "Parameter", "FileFormatError", "GradientError", "ex
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples(name):
+    if name == "tinynet.sklearn":
+        pytest.importorskip("sklearn")
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 
@@ -52,7 +54,7 @@ class Page(HTMLParser):
 
 @pytest.mark.slow
 def test_the_site_is_whole(tmp_path):
-    for package in ("pdoc", "jupytext", "nbclient", "nbconvert", "latex2mathml"):
+    for package in ("pdoc", "jupytext", "nbclient", "nbconvert", "latex2mathml", "sklearn"):
         pytest.importorskip(package)
     command = [sys.executable, EXAMPLES / "docs.py", "--out", tmp_path]
     run = subprocess.run(command, capture_output=True, text=True)

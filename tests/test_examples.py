@@ -129,7 +129,7 @@ def weights(folder):
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
-    common = ["--plain", "--data-dir", digits, "--epochs", 3, "--batch-size", 20]
+    common = ["--plain", "--data-dir", digits, "--epochs", 15, "--batch-size", 20]
     common += ["--checkpoint-every", 2, "--out"]
     assert mnist_lite(*common, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").iterdir()
@@ -217,7 +217,7 @@ def small_disk(tmp_path):
 
 @pytest.mark.slow
 def test_a_disk_that_fills(digits, tmp_path, small_disk):
-    common = ["--plain", "--data-dir", digits, "--epochs", 4, "--batch-size", 20, "--out"]
+    common = ["--plain", "--data-dir", digits, "--epochs", 15, "--batch-size", 20, "--out"]
     assert mnist_lite(*common, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").iterdir()
     process = start(*common, small_disk)
