@@ -304,6 +304,7 @@ def test_a_bar_that_is_not_wanted_is_silent(capsys):
 # -- the real digits --
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="minutes without compilation")
 def test_one_epoch_of_mnist():
     train, test = tn.datasets.mnist()
