@@ -27,8 +27,9 @@ def save(model, path):
     needs the package safetensors: pip install 'tinynet[safetensors]'.
 
     The file is written beside its place, and moved there once it is complete and on the disk:
-    a crash or a full disk leaves an older file as it was. Raises OSError (FileNotFoundError if
-    the folder does not exist) if it cannot be written.
+    a crash or a full disk leaves an older file as it was (after a crash, with a hidden
+    .tinynet-….tmp beside it, which may be deleted). Raises OSError (FileNotFoundError if the
+    folder does not exist) if it cannot be written.
 
     >>> from tinynet import Linear
     >>> import tempfile
