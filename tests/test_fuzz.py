@@ -6,6 +6,7 @@ times its size, and leaves the network as it was unless all of it was loaded.
 
 import gzip
 import io
+import os
 import tracemalloc
 import zipfile
 
@@ -16,6 +17,7 @@ from test_train import blobs, small_network
 
 import tinynet as tn
 from tinynet.datasets.idx import read_idx
+from tinynet.resume import Checkpoint, Progress
 
 CASES = 4000  # a format
 pytestmark = pytest.mark.slow
@@ -137,6 +139,87 @@ def test_damaged_files(make, load, name, tmp_path):
         tracemalloc.stop()
     print(f"{name}: {CASES} damaged files, {refused} refused, the others read as they are")
     assert refused > CASES / 2
+
+
+def test_every_length_and_every_bit_of_a_checkpoint(tmp_path):
+    """A small one, so that all of them can be tried."""
+
+    def run(seed):
+        model, row = tn.Linear(3, 2, rng=seed), dict(epoch=1, train_loss=0.5)
+        optimizer, rng = tn.SGD(model.parameters(), lr=0.1), np.random.default_rng(seed)
+        settings = dict(epochs=1, examples=10, batch_size=10, test_examples=0)
+        changing = model, optimizer, None, rng, Progress(1, history=[row])
+        return Checkpoint(tmp_path / "checkpoint.npz", settings, *changing)
+
+    run(0).save()
+    path, own = tmp_path / "checkpoint.npz", run(1)
+    content = path.read_bytes()
+    before = own.model.state_dict()
+
+    def refused(damaged):
+        path.write_bytes(damaged)
+        try:
+            own.load()
+        except tn.FileFormatError as error:
+            assert "checkpoint.npz: no checkpoint of this run" in str(error)
+            for name, array in own.model.state_dict().items():
+                np.testing.assert_array_equal(array, before[name])
+            return True
+        except ValueError as error:
+            assert "these differ: settings." in str(error)
+            return True
+        for name, array in own.model.state_dict().items():  # all of it, as it was saved
+            np.testing.assert_array_equal(array, saved[name])
+        own.model.load_state_dict(before)
+        return False
+
+    saved = run(0).model.state_dict()
+    assert not refused(content)
+    assert all(refused(content[:length]) for length in range(len(content)))
+    read = 0
+    for bit in range(8 * len(content)):
+        damaged = bytearray(content)
+        damaged[bit // 8] ^= 1 << bit % 8
+        read += not refused(bytes(damaged))
+    # in dates, permissions and the sizes before an entry, which zipfile takes from the directory
+    print(f"{9 * len(content)} damaged files, {read} read as the undamaged one is")
+    assert read < 8 * len(content) / 4
+
+
+READERS = dict(
+    weights=("w.npz", lambda path: tn.load(small_network(), path)),
+    safetensors=("w.safetensors", lambda path: tn.load(small_network(), path)),
+    checkpoint=("c.npz", lambda path: fit(path, resume=True)),
+    idx=("images-idx3-ubyte", lambda path: read_idx(path, ndim=3)),
+)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("kind", ["folder", "no permission"])
+def test_nothing_to_read(reader, kind, tmp_path):
+    if reader == "safetensors":
+        pytest.importorskip("safetensors")
+    name, read = READERS[reader]
+    path = tmp_path / name
+    if kind == "folder":
+        path.mkdir()
+        with pytest.raises(OSError, match=name):
+            read(path)
+        return
+    path.touch()
+    path.chmod(0)
+    for folder in list(tmp_path.parents)[:2]:  # pytest's own, which others cannot enter
+        folder.chmod(0o755)
+    tmp_path.chmod(0o755)
+    root = os.geteuid() == 0  # who may read anything
+    try:
+        if root:
+            os.seteuid(65534)
+        with pytest.raises(PermissionError, match=name):
+            read(path)
+    finally:
+        if root:
+            os.seteuid(0)
 
 
 def test_an_archive_that_would_unpack_to_gigabytes(tmp_path):
