@@ -21,7 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from draw_page.look import Look
+from draw_page.look import Look, as_bytes
 
 FOLDER = Path(__file__).resolve().parent / "draw_page"
 FILES = {  # all that can be asked for with GET: no path is made of an address
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             answer = self.server.look.answer(json.loads(body))
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or not sensible
             return self.refuse(400, str(error))
-        self.reply_json(200, answer)
+        self.reply(200, as_bytes(answer), "application/octet-stream")
 
     def is_from_here(self):
         """Whether the request was made to this server by its own page, or by no page at all."""
@@ -108,10 +108,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def refuse(self, status, message):
         self.close_connection = True  # a body that was not read would be taken for a request
-        self.reply_json(status, {"error": message})
-
-    def reply_json(self, status, value):
-        self.reply(status, json.dumps(value, allow_nan=False).encode(), "application/json")
+        self.reply(status, json.dumps({"error": message}).encode(), "application/json")
 
     def reply(self, status, body, kind):
         self.send_response(status)

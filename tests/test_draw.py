@@ -1,6 +1,5 @@
 """The page where one draws a digit: all of it that runs in Python. The rest: test_draw_browser."""
 
-import base64
 import http.client
 import json
 import os
@@ -30,7 +29,7 @@ sys.path.insert(0, str(EXAMPLES))
 import draw  # noqa: E402
 from draw_page import ink  # noqa: E402
 from draw_page.explain import explain  # noqa: E402
-from draw_page.look import Look, Mistakes, activations, pixel_gradient  # noqa: E402
+from draw_page.look import Look, Mistakes, activations, as_bytes, pixel_gradient  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +48,34 @@ def question(drawing=None, of="logit", k=None, pixel=None):
     return {"drawing": drawing, "gradient": {"of": of, "class": k}, "pixel": pixel}
 
 
-def array(packed):
-    """What the page makes of {"shape", "data"}."""
-    data = np.frombuffer(base64.b64decode(packed["data"]), np.uint8)
-    is_bytes = data.size == np.prod(packed["shape"])
-    return data.view(np.uint8 if is_bytes else "<f4").reshape(packed["shape"])
+def from_bytes(body):
+    """What the page makes of the bytes of an answer."""
+
+    def arrays(value):
+        if "array" not in value:
+            return value
+        kind = {"Uint8Array": "<u1", "Float32Array": "<f4"}[value["array"]]
+        size, start = np.prod(value["shape"], dtype=int), 4 + length + value["start"]
+        assert start % 4 == 0
+        return np.frombuffer(body, kind, size, start).reshape(value["shape"])
+
+    length = int.from_bytes(body[:4], "little")
+    return json.loads(body[4 : 4 + length], object_hook=arrays)
+
+
+def equal(got, expected):
+    """Dicts, lists and numbers, and arrays bit for bit."""
+    if isinstance(expected, dict):
+        assert got.keys() == expected.keys()
+        for name, value in expected.items():
+            equal(got[name], value)
+    elif isinstance(expected, list | tuple):
+        for a, b in zip(got, expected, strict=True):
+            equal(a, b)
+    elif isinstance(expected, np.ndarray):
+        np.testing.assert_array_equal(got, expected, strict=True)
+    else:
+        assert got == expected
 
 
 def as_arrays(strokes):
@@ -213,7 +235,7 @@ PLACES = {  # of each map size, pixels at corners, at edges, and inside
 )
 def test_every_explanation_gives_the_numbers_of_forward(look, drawing):
     model = tn.models.mnist_lite(pretrained=True).eval()
-    image = array(look.answer(question(drawing))["image"])
+    image = look.answer(question(drawing))["image"]
     x = as_input(image[None])
     for layer in model:
         y = layer(x)
@@ -232,8 +254,8 @@ def test_the_pixel_that_is_asked_for_is_explained(look, pixel):
     got = answer["pixel"]
     layer, *place = pixel
     assert [got.pop(name) for name in ("layer", "channel", "row", "column")] == list(pixel)
-    maps = [array(part["maps"])[None] for part in answer["layers"]]
-    x = maps[layer - 1] if layer else as_input(array(answer["image"])[None])
+    maps = [part["maps"][None] for part in answer["layers"]]
+    x = maps[layer - 1] if layer else as_input(answer["image"][None])
     assert got == explain(look.model[layer], x, maps[layer], tuple(place))
 
 
@@ -318,7 +340,7 @@ CHECKS = {
 @pytest.mark.parametrize("k", [0, 2, 7])
 def test_softmax_is_explained_step_by_step(look, k):
     answer = look.answer(question(pixel=(26, k, 0, 0)))
-    z = array(answer["layers"][25]["maps"]).astype(float)
+    z = answer["layers"][25]["maps"].astype(float)
     logit, shifted, power, share = answer["pixel"]["steps"]
     assert logit[2] == z[k]
     assert shifted[1:] == pytest.approx([z.max(), z[k] - z.max()])
@@ -337,7 +359,7 @@ def test_softmax_is_explained_step_by_step(look, k):
 )
 def test_an_answer_holds_what_the_network_gives(look, drawing):
     answer = look.answer(question(drawing))
-    image = array(answer["image"])
+    image = answer["image"]
     model = tn.models.mnist_lite(pretrained=True).eval()
     expected = tn.predict_proba(model, image[None])[0]
     assert answer["probabilities"] == pytest.approx(expected.tolist(), rel=1e-6)
@@ -346,7 +368,7 @@ def test_an_answer_holds_what_the_network_gives(look, drawing):
     x = as_input(image[None])
     for layer, part in zip(model, answer["layers"], strict=False):
         x = layer(x)
-        assert np.array_equal(array(part["maps"]), x[0])
+        assert np.array_equal(part["maps"], x[0])
     if "digit" in drawing:
         assert np.array_equal(image, look.x[8])
         assert (answer["digit"], answer["label"]) == (8, look.y[8])
@@ -354,7 +376,7 @@ def test_an_answer_holds_what_the_network_gives(look, drawing):
         assert np.array_equal(image, ink.digit_of(as_arrays(drawing["strokes"])))
         assert answer["digit"] is answer["label"] is None
     assert answer["pixel"] is None
-    json.dumps(answer, allow_nan=False)
+    equal(from_bytes(as_bytes(answer)), answer)
 
 
 @pytest.mark.parametrize("of", ["logit", "probability"])
@@ -380,7 +402,7 @@ def test_the_gradient_is_the_slope_of_the_class(look, of, k):
         assert slope[place] == pytest.approx(numerical, rel=1e-5)
     answer = look.answer(question({"digit": 18}, of, k))["gradient"]
     assert (answer["of"], answer["class"]) == (of, chosen)
-    got = array(answer["slope"])
+    got = answer["slope"]
     assert np.abs(got - slope).max() < 1e-3 * np.abs(slope).max()  # float32 and float64
 
 
@@ -403,7 +425,7 @@ def test_mistakes_are_all_that_are_read_wrongly_and_the_nearest_come_first(look)
         assert m["label"] == look.y[m["digit"]]
         assert m["read_as"] == p[m["digit"]].argmax() != m["label"]
         assert m["probability"] == pytest.approx(p[m["digit"]].max(), rel=1e-5)
-        assert np.array_equal(array(m["image"]), look.x[m["digit"]])
+        assert np.array_equal(m["image"], look.x[m["digit"]])
 
 
 def test_the_next_mistake_is_the_next_one_and_after_the_last_the_first(look):
@@ -476,7 +498,7 @@ def test_threads_do_not_mix(look):
     alone = [look.answer(q) for q in questions]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(look.answer, questions))
-    assert together == alone
+    equal(together, alone)
 
 
 # -- draw.py: the server --
@@ -515,8 +537,8 @@ def ask(server, body, path="/look", method="POST", **headers):
 def test_the_server_answers_as_look_does(server, look):
     q = question(pixel=(3, 1, 2, 3))
     status, headers, body = ask(server, json.dumps(q))
-    assert status == 200 and headers["Content-Type"] == "application/json"
-    assert json.loads(body) == json.loads(json.dumps(look.answer(q)))
+    assert status == 200 and headers["Content-Type"] == "application/octet-stream"
+    equal(from_bytes(body), look.answer(q))
 
 
 def test_two_questions_go_over_one_connection(server):

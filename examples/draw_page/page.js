@@ -15,7 +15,7 @@ const $ = (id) => document.getElementById(id);
 let drawing = { strokes: [] }; // or { digit: index }, or { misread_after: index }
 const past = []; // the drawings before it, for undo
 let pixel = null; // the one that is explained: { layer, channel, row, column }
-let answer = null; // the newest, with its arrays unpacked
+let answer = null; // the newest
 
 let asking = false;
 let askAgain = false;
@@ -37,7 +37,7 @@ async function ask() {
     while (askAgain) {
       askAgain = false;
       const [askedDrawing, askedPixel, start] = [drawing, pixel, changedAt];
-      answer = unpacked(await post({ drawing, gradient: gradientAsked(), pixel }));
+      answer = await post({ drawing, gradient: gradientAsked(), pixel });
       if (drawing === askedDrawing && answer.digit !== null) {
         drawing = { digit: answer.digit }; // now known also of misread_after
         pad.show([], answer.image);
@@ -67,17 +67,8 @@ async function post(question) {
   } catch {
     throw new Error("No answer: is python examples/draw.py still running?");
   }
-  const got = await response.json();
-  if (!response.ok) throw new Error(got.error);
-  return got;
-}
-
-function unpacked(got) {
-  got.image = unpack(got.image, Uint8Array);
-  got.gradient.slope = unpack(got.gradient.slope);
-  for (const layer of got.layers) layer.maps = unpack(layer.maps);
-  for (const mistake of got.mistakes.nearest) mistake.image = unpack(mistake.image, Uint8Array);
-  return got;
+  if (!response.ok) throw new Error((await response.json()).error);
+  return unpack(await response.arrayBuffer());
 }
 
 function gradientAsked() {

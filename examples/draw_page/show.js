@@ -1,11 +1,16 @@
 // Numbers as text and as colours, and arrays as pictures: what all other modules use.
 
-/** An array of the server: {shape, data} with data in base64, as {shape, values}. */
-export function unpack({ shape, data }, kind = Float32Array) {
-  const text = atob(data);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = text.charCodeAt(i);
-  return { shape, values: new kind(bytes.buffer) };
+/** An answer of the server (as_bytes in look.py); an array in it becomes {shape, values}. */
+export function unpack(buffer) {
+  const kinds = { Uint8Array, Float32Array };
+  const after = 4 + new DataView(buffer).getUint32(0, true);
+  const text = new TextDecoder().decode(new Uint8Array(buffer, 4, after - 4));
+  return JSON.parse(text, (key, value) => {
+    if (!value?.array) return value;
+    const { array, shape, start } = value;
+    const size = shape.reduce((a, b) => a * b, 1);
+    return { shape, values: new kinds[array](buffer, after + start, size) };
+  });
 }
 
 /** A number with this many decimals, or with an exponent where these would show only zeros. */
