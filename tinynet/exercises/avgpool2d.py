@@ -3,8 +3,9 @@
 import numpy as np
 
 from ..layers import AvgPool2d, MaxPool2d
-from .maxpool2d import AXES, overwritten, pixels, spread
-from .task import EMPTY_SLICE, Case, Exercise, Task
+from . import pooling
+from .pooling import AXES, overwritten, pixels, spread
+from .task import Exercise, Task
 
 
 def forward(x, kernel_size, stride, padding):
@@ -20,8 +21,7 @@ def backward(dy, x, kernel_size, stride, padding):
 def case(what, shape, kernel_size, stride, padding=0):
     rng = np.random.default_rng(sum(shape) + stride)
     x = rng.standard_normal(shape)
-    dy = rng.standard_normal(forward(x, kernel_size, stride, padding).shape)
-    return Case(what, dict(x=x, kernel_size=kernel_size, stride=stride, padding=padding, dy=dy))
+    return pooling.case(what, AvgPool2d, x, kernel_size, stride, padding, rng)
 
 
 CASES = [
@@ -83,25 +83,7 @@ def maximum(x, kernel_size, stride, padding):
     return MaxPool2d(kernel_size, stride, padding).forward(x)
 
 
-@FORWARD.mistake(
-    "y",
-    "The windows always lie side by side: they move by the kernel size. They have to move by the "
-    "stride, which may be smaller (they overlap) or larger.",
-)
-def moves_by_kernel(x, kernel_size, padding):
-    return forward(x, kernel_size, kernel_size, padding)
-
-
-@FORWARD.mistake(
-    "y", "The windows move by one pixel. Where does the window of output pixel (p, q) begin?"
-)
-def moves_by_one(x, kernel_size, padding):
-    return forward(x, kernel_size, 1, padding)
-
-
-@FORWARD.mistake("y", "The padding is ignored.")
-def no_padding(x, kernel_size, stride):
-    return forward(x, kernel_size, stride, 0)
+pooling.windows_elsewhere(FORWARD)
 
 
 @FORWARD.mistake(
@@ -162,18 +144,6 @@ def one_pixel(dy, x, kernel_size, stride, padding):
     return pixels(cols, x, kernel_size, stride, padding)
 
 
-@BACKWARD.mistake(
-    "dx", "The frame is still round dx. It has to be taken off: dx has the shape of x."
-)
-def framed(dy, x, kernel_size, stride, padding):
-    sides = (padding, padding)
-    return backward(dy, np.pad(x, ((0, 0), (0, 0), sides, sides)), kernel_size, stride, 0)
-
-
-@BACKWARD.mistake("dx", EMPTY_SLICE)
-def empty_slice(dy, x, kernel_size, stride, padding):
-    dframed = framed(dy, x, kernel_size, stride, padding)
-    return dframed[:, :, padding:-padding, padding:-padding]
-
+pooling.frame_left(BACKWARD, fill=0)
 
 EXERCISE = Exercise("avgpool2d", "Average pooling: a gradient in equal parts", [FORWARD, BACKWARD])

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from ..layers import AvgPool2d, MaxPool2d, col2im, im2col
-from .task import EMPTY_SLICE, Case, Exercise, Task
+from ..layers import AvgPool2d, MaxPool2d
+from . import pooling
+from .pooling import AXES, overwritten, pixels, spread, windows
+from .task import Exercise, Task
 
 
 def forward(x, kernel_size, stride, padding):
@@ -22,8 +24,7 @@ def case(what, shape, kernel_size, stride, padding=0, ties=False, low=0.0):
     x = rng.standard_normal(shape) + low
     if ties:
         x = np.maximum(rng.integers(-3, 4, shape), 0).astype(np.float64)
-    dy = rng.standard_normal(forward(x, kernel_size, stride, padding).shape)
-    return Case(what, dict(x=x, kernel_size=kernel_size, stride=stride, padding=padding, dy=dy))
+    return pooling.case(what, MaxPool2d, x, kernel_size, stride, padding, rng)
 
 
 CASES = [
@@ -38,39 +39,6 @@ CASES = [
     case("ties", (2, 3, 8, 6), 2, 2, ties=True),
     case("ties in overlapping windows", (2, 2, 7, 6), 3, 2, padding=1, ties=True),
 ]
-AXES = {"x": "n c h w", "y": "n c oh ow", "dy": "n c oh ow", "dx": "n c h w"}
-
-
-def windows(x, kernel_size, stride, padding, fill=-np.inf):
-    """(n, c, k·k, oh·ow): every window as a column."""
-    n, c, h, w = x.shape
-    cols = im2col(x.reshape(n * c, 1, h, w), kernel_size, stride, padding, fill)
-    return cols.reshape(n, c, *cols.shape[1:])
-
-
-def pixels(cols, x, kernel_size, stride, padding):
-    """(n, c, h, w): for each pixel, the sum of its entries in the windows."""
-    n, c, h, w = x.shape
-    cols = cols.reshape(n * c, *cols.shape[2:])
-    return col2im(cols, (n * c, 1, h, w), kernel_size, stride, padding).reshape(x.shape)
-
-
-def overwritten(cols, x, kernel_size, stride, padding, only=None):
-    """Like pixels, window after window, but a later window replaces what an earlier one wrote.
-
-    only: mask like cols, of the entries that are written at all.
-    """
-    n, c, h, w = x.shape
-    k = kernel_size
-    framed = np.zeros((n, c, h + 2 * padding, w + 2 * padding))
-    ow = (w + 2 * padding - k) // stride + 1
-    for place in range(cols.shape[3]):
-        p, q = divmod(place, ow)
-        patch = framed[:, :, p * stride : p * stride + k, q * stride : q * stride + k]
-        new = cols[..., place].reshape(patch.shape)
-        write = True if only is None else only[..., place].reshape(patch.shape)
-        patch[...] = np.where(write, new, patch)
-    return framed[:, :, padding : h + padding, padding : w + padding]
 
 
 def has_ties(x, kernel_size, stride, padding):
@@ -124,25 +92,7 @@ def largest_in_size(x, kernel_size, stride, padding):
     return y.reshape(forward(x, kernel_size, stride, padding).shape)
 
 
-@FORWARD.mistake(
-    "y",
-    "The windows always lie side by side: they move by the kernel size. They have to move by the "
-    "stride, which may be smaller (they overlap) or larger.",
-)
-def moves_by_kernel(x, kernel_size, padding):
-    return forward(x, kernel_size, kernel_size, padding)
-
-
-@FORWARD.mistake(
-    "y", "The windows move by one pixel. Where does the window of output pixel (p, q) begin?"
-)
-def moves_by_one(x, kernel_size, padding):
-    return forward(x, kernel_size, 1, padding)
-
-
-@FORWARD.mistake("y", "The padding is ignored.")
-def no_padding(x, kernel_size, stride):
-    return forward(x, kernel_size, stride, 0)
+pooling.windows_elsewhere(FORWARD)
 
 
 @FORWARD.mistake(
@@ -162,11 +112,6 @@ def winners(x, kernel_size, stride, padding):
     """Mask like the windows: 1 at the first of the largest."""
     cols = windows(x, kernel_size, stride, padding)
     return np.arange(cols.shape[2])[:, None] == cols.argmax(2)[:, :, None]
-
-
-def spread(dy):
-    """(n, c, 1, oh·ow)."""
-    return dy.reshape(*dy.shape[:2], 1, -1)
 
 
 TO_ALL = (
@@ -263,19 +208,6 @@ def frame_wins(dy, x, kernel_size, stride, padding):
     return pixels(mask * spread(dy), x, kernel_size, stride, padding)
 
 
-@BACKWARD.mistake(
-    "dx", "The frame is still round dx. It has to be taken off: dx has the shape of x."
-)
-def framed(dy, x, kernel_size, stride, padding):
-    sides = (padding, padding)
-    x = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
-    return backward(dy, x, kernel_size, stride, 0)
-
-
-@BACKWARD.mistake("dx", EMPTY_SLICE)
-def empty_slice(dy, x, kernel_size, stride, padding):
-    dframed = framed(dy, x, kernel_size, stride, padding)
-    return dframed[:, :, padding:-padding, padding:-padding]
-
+pooling.frame_left(BACKWARD, fill=-np.inf)
 
 EXERCISE = Exercise("maxpool2d", "Max pooling: who gets the gradient", [FORWARD, BACKWARD])
