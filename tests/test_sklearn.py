@@ -1,6 +1,7 @@
 """The scikit-learn classifier: its own checks of an estimator, and digits in its tools."""
 
 import sys
+from inspect import signature
 
 import numba
 import numpy as np
@@ -37,6 +38,13 @@ def test_estimator_checks():
         "check_classifier_data_not_an_array",
     }
     assert sum(r["status"] == "passed" for r in results) >= 50
+
+
+def test_settings_have_the_defaults_of_fit():
+    ours = signature(type(classifier())).parameters
+    shared = {name: p.default for name, p in signature(tn.fit).parameters.items() if name in ours}
+    assert len(shared) == 7
+    assert {name: ours[name].default for name in shared} == shared
 
 
 def test_pixels_are_fed_as_fit_feeds_digits(digits):
