@@ -13,6 +13,8 @@ A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the sam
 """
 
 import argparse
+import contextlib
+import itertools
 import json
 import os
 import shlex
@@ -135,8 +137,11 @@ def main(options):
 def new_folder(options):
     """A folder for this run, with the arguments that --resume will need."""
     name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
-    folder = Path(options.out) / name
-    folder.mkdir(parents=True)
+    for nth in itertools.count(1):
+        folder = Path(options.out) / (f"{name}-{nth}" if nth > 1 else name)
+        with contextlib.suppress(FileExistsError):  # of another run that began in this second
+            folder.mkdir(parents=True)
+            break
     (folder / ARGUMENTS).write_text(json.dumps(options.arguments), encoding="utf-8")
     return folder
 

@@ -125,8 +125,23 @@ def test_mnist_lite_stops_where_the_loss_is_not_finite(digits, tmp_path):
     assert not list((tmp_path / "runs").glob("*/weights.npz"))
 
 
-def weights(folder):
-    return dict(np.load(folder / "weights.npz"))
+def test_two_runs_in_one_second_have_a_folder_each(tmp_path, monkeypatch):
+    example = load_example("mnist_lite", monkeypatch)
+    options = example.parse(["--out", str(tmp_path / "runs"), "--seed", "3"])
+    options.arguments = []
+    folders = [example.new_folder(options) for _ in range(5)]
+    assert len(set(folders)) == 5 and all(folder.is_dir() for folder in folders)
+    (tmp_path / "file").touch()
+    options.out = tmp_path / "file"
+    with pytest.raises(OSError, match="file"):
+        example.new_folder(options)
+
+
+def assert_same_weights(folder, other):
+    ours, theirs = (dict(np.load(run / "weights.npz")) for run in (folder, other))
+    assert ours.keys() == theirs.keys()
+    for name in ours:
+        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
@@ -148,10 +163,19 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     done = mnist_lite("--resume", stopped)
     assert done.returncode == 0, done.stderr
     assert f"Weights and history: {stopped}" in done.stdout
-    ours, theirs = weights(stopped), weights(whole)
-    assert ours.keys() == theirs.keys()
-    for name in ours:
-        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert_same_weights(stopped, whole)
+
+    # the pipe that it prints to is closed: the reader of `… | head` has seen enough
+    process = start(*common, tmp_path / "piped")
+    while "Test Accuracy" not in process.stdout.readline():
+        pass
+    process.stdout.close()
+    error = process.stderr.read()
+    assert process.wait() == 1 and "Traceback" not in error
+    (piped,) = (tmp_path / "piped").iterdir()
+    assert f"mnist_lite: stopped: [Errno 32] Broken pipe; to go on: {sys.executable}" in error
+    assert mnist_lite("--resume", piped).returncode == 0
+    assert_same_weights(piped, whole)
 
     refused = mnist_lite("--resume", stopped, "--seed", 1)
     assert refused.returncode != 0 and "these differ: settings.seed" in refused.stderr
@@ -193,9 +217,7 @@ def test_killed_at_random_moments(digits, tmp_path):
                     process = start(*common, "--out", out)
         assert process.returncode == 0, process.communicate()[1]
         (folder,) = out.iterdir()
-        ours, theirs = weights(folder), weights(whole)
-        for name in theirs:
-            np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+        assert_same_weights(folder, whole)
         # a kill within a save leaves what it had written, under a hidden name
         left = {path.name for path in folder.iterdir() if not fnmatch(path.name, ".*.tmp")}
         assert left == {"arguments.json", "checkpoint.npz", "history.csv", "weights.npz"}
@@ -237,9 +259,7 @@ def test_a_disk_that_fills(digits, tmp_path, small_disk):
     (small_disk / "of somebody else").unlink()
     done = mnist_lite("--resume", folder)
     assert done.returncode == 0, done.stderr
-    ours, theirs = weights(folder), weights(whole)
-    for name in theirs:
-        np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert_same_weights(folder, whole)
 
 
 def test_help_names_every_option_and_default():

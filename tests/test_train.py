@@ -301,6 +301,16 @@ def test_a_bar_that_is_not_wanted_is_silent(capsys):
     assert capsys.readouterr() == ("", "")
 
 
+def test_without_a_place_for_errors_no_bar_is_shown(capsys, monkeypatch):
+    import sys
+
+    monkeypatch.setattr(sys, "stderr", None)  # closed, or a program without a console
+    with Bar(2, "Testing") as bar:
+        bar.step()
+        bar.step()
+    assert capsys.readouterr() == ("", "")
+
+
 # -- the real digits --
 
 
