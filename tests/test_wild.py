@@ -21,8 +21,10 @@ import numpy as np
 import tinynet as tn
 
 (x, y), _ = tn.datasets.mnist()
-def train(seed=0, threads=None, wait=None):
-    model = tn.compile(tn.models.mnist_lite(rng=seed), threads=threads)
+def train(seed=0, threads=None, wait=None, compiled=True):
+    model = tn.models.mnist_lite(rng=seed)
+    if compiled:
+        model = tn.compile(model, threads=threads)
     if wait:
         wait.wait()
     augment = tn.augment.RandomElastic()
@@ -62,6 +64,12 @@ def expected():
 def test_the_same_bits_run_after_run_for_any_number_of_threads(expected):
     code = "import zlib; print('weights', *{zlib.crc32(train(threads=n)) for n in (1, 2, 4, 8)})"
     assert run(code) == expected
+
+
+def test_plain_layers_give_the_same_bits_for_any_number_of_threads():
+    """Those of NumPy's matrix product, which it counts when it is imported."""
+    code = PRINT.replace("train()", "train(compiled=False)")
+    assert len({run(code, OPENBLAS_NUM_THREADS=str(n)) for n in (1, 2, 4, 8)}) == 1
 
 
 def test_on_one_core(expected):
