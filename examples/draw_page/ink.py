@@ -51,14 +51,15 @@ def rasterise(strokes):
 
 def draw_line(ink, a, b, radius):
     """Ink every pixel whose centre is within the radius of the line from a to b, points (x, y)."""
-    left, top = np.maximum(np.floor(np.minimum(a, b) - radius), 0).astype(int)
-    right, bottom = np.ceil(np.maximum(a, b) + radius).astype(int)
+    (ax, ay), (dx, dy) = a.tolist(), (b - a).tolist()
+    left, top = (max(math.floor(min(p, p + d) - radius), 0) for p, d in ((ax, dx), (ay, dy)))
+    right, bottom = (math.ceil(max(p, p + d) + radius) for p, d in ((ax, dx), (ay, dy)))
     window = ink[top:bottom, left:right]  # the rest is too far away
-    x = np.arange(left, left + window.shape[1]) + 0.5 - a[0]  # (w,), seen from a
-    y = np.arange(top, top + window.shape[0])[:, None] + 0.5 - a[1]  # (h, 1)
-    dx, dy = b - a
-    along = np.clip((x * dx + y * dy) / max(dx * dx + dy * dy, 1e-12), 0, 1)  # (h, w): 0 a, 1 b
-    window[np.hypot(x - along * dx, y - along * dy) <= radius] = 255
+    x = np.arange(left, left + window.shape[1]) + (0.5 - ax)  # (w,), seen from a
+    y = np.arange(top, top + window.shape[0])[:, None] + (0.5 - ay)  # (h, 1)
+    along = (x * dx + y * dy) / max(dx * dx + dy * dy, 1e-12)  # (h, w): 0 at a, 1 at b
+    along = np.minimum(np.maximum(along, 0), 1)
+    window[(x - along * dx) ** 2 + (y - along * dy) ** 2 <= radius**2] = 255
 
 
 def centred(ink):

@@ -30,30 +30,28 @@ function changed() {
 
 /** Ask about everything as it is now, one question at a time: what changes meanwhile waits. */
 async function ask() {
-  askAgain = true;
+  askAgain = asking;
   if (asking) return;
   asking = true;
+  const [askedDrawing, askedPixel, start] = [drawing, pixel, changedAt];
+  let problem = "";
   try {
-    while (askAgain) {
-      askAgain = false;
-      const [askedDrawing, askedPixel, start] = [drawing, pixel, changedAt];
-      answer = await post({ drawing, gradient: gradientAsked(), pixel });
-      if (drawing === askedDrawing && answer.digit !== null) {
-        drawing = { digit: answer.digit }; // now known also of misread_after
-        pad.show([], answer.image);
-      }
-      if (pixel !== askedPixel) answer.pixel = null; // the reader is at another one by now
-      show();
-      showError("");
-      if (start !== null) measure(start);
+    answer = await post({ drawing, gradient: gradientAsked(), pixel });
+    if (drawing === askedDrawing && answer.digit !== null) {
+      drawing = { digit: answer.digit }; // now known also of misread_after
+      pad.show([], answer.image);
     }
+    if (pixel !== askedPixel) answer.pixel = null; // the reader is at another one by now
   } catch (error) {
     if ("misread_after" in drawing) drawing = past.pop();
-    showError(error.message);
-  } finally {
-    asking = false;
+    problem = error.message;
   }
-  if (askAgain) ask(); // something changed while a question was refused
+  asking = false;
+  if (askAgain) ask(); // the server works on that while this answer is being shown
+  showError(problem);
+  if (problem) return;
+  show();
+  if (start !== null) measure(start);
 }
 
 async function post(question) {
