@@ -118,6 +118,7 @@ def main(options):
             resume=options.resume is not None,
         )
     except (KeyboardInterrupt, OSError) as error:
+        drop_unprintable(error)
         again = shlex.join([sys.executable, *sys.argv[:1], "--resume", str(folder)])
         why = "stopped" if isinstance(error, KeyboardInterrupt) else f"stopped: {error}"
         print(f"\nmnist_lite: {why}; to go on: {again}", file=sys.stderr)
@@ -132,6 +133,12 @@ def main(options):
         everything = {"run": folder.name} | vars(options) | settings
         report.write(folder / "report.html", network, history, everything, test)
         print(f"Report: {folder / 'report.html'}")
+
+
+def drop_unprintable(error):
+    """If the pipe that is printed to is closed, as by `| head`, Python need not try again."""
+    if isinstance(error, BrokenPipeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def new_folder(options):
@@ -150,6 +157,7 @@ if __name__ == "__main__":
     try:
         main(parse())
     except (ValueError, OSError, FloatingPointError) as error:
+        drop_unprintable(error)
         sys.exit(f"mnist_lite: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
