@@ -332,7 +332,11 @@ def benchmark(*arguments):
     [
         ([], ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]),
         (["--where"], ["Conv2d(1→8, k=3, p=1)", "MaxPool2d(k=2)", "whole step, with loss and SGD"]),
-        (["--no-avx512", "--threads=1"], ["tinynet, compiled", "tinynet, plain"]),
+        pytest.param(  # compiles every kernel anew
+            ["--no-avx512", "--threads=1"],
+            ["tinynet, compiled", "tinynet, plain"],
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=str,
 )
