@@ -167,8 +167,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
 
     # the pipe that it prints to is closed: the reader of `… | head` has seen enough
     process = start(*common, tmp_path / "piped")
-    while "Test Accuracy" not in process.stdout.readline():
-        pass
+    next(line for line in process.stdout if "Test Accuracy" in line)
     process.stdout.close()
     error = process.stderr.read()
     assert process.wait() == 1 and "Traceback" not in error and "ignored" not in error
