@@ -35,7 +35,10 @@ class Look:
         self.lock = threading.Lock()  # a layer keeps what one backward needs
 
     def answer(self, asked):
-        """A dict with arrays; ValueError says what is wrong with the question."""
+        """A dict with arrays: images (28, 28) uint8; slope (28, 28) and maps (c, h, w), float32.
+
+        ValueError says what is wrong with the question.
+        """
         drawing, gradient, pixel = fields(asked, "drawing", "gradient", "pixel")
         image, index = self.image(drawing)  # (28, 28)
         of, k = checked_gradient(gradient)
@@ -187,16 +190,15 @@ def as_bytes(answer):
     numbers, and where they begin after the JSON, in bytes. The page uses them where they are; to
     write them as text and to read that takes several times as long. Little-endian, C order.
     """
-    parts, start = [], 0
+    parts = []
 
     def placed(array):
-        nonlocal start
         if not isinstance(array, np.ndarray):
             raise TypeError(f"as_bytes: expected an array, got {short(array)}")
         kind, name = ("<u1", "Uint8Array") if array.dtype == np.uint8 else ("<f4", "Float32Array")
+        start = sum(map(len, parts))
         parts.append(padded(np.ascontiguousarray(array, kind).tobytes(), b"\0"))
-        start += len(parts[-1])
-        return {"array": name, "shape": array.shape, "start": start - len(parts[-1])}
+        return {"array": name, "shape": array.shape, "start": start}
 
     text = padded(json.dumps(answer, default=placed, allow_nan=False).encode(), b" ")
     return b"".join([len(text).to_bytes(4, "little"), text, *parts])
