@@ -13,8 +13,8 @@ class Bar:
     """
 
     def __init__(self, total, description, show=True, done=0):
-        self.total, self.description = total, description
-        self.show = show = show and sys.stderr is not None  # None: closed, or without a console
+        show = show and sys.stderr is not None  # None: closed, or a program without a console
+        self.total, self.description, self.show = total, description, show
         in_notebook = any("notebook" in base.__module__ for base in tqdm.__mro__)
         self.live = show and (in_notebook or sys.stderr.isatty())
         self.bar = tqdm(total=total, desc=description, initial=done, disable=not self.live)
