@@ -149,7 +149,9 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     common += ["--checkpoint-every", 2, "--out"]
     assert mnist_lite(*common, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").iterdir()
-    process = start(*common, tmp_path / "stopped")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = start(*common, tmp_path / "stopped")  # a job in the background would ignore Ctrl-C
+    signal.signal(signal.SIGINT, before)
     while not list((tmp_path / "stopped").glob("*/checkpoint.npz")):
         assert process.poll() is None
         time.sleep(0.01)
