@@ -160,7 +160,7 @@ def tinynet_functions(net, loss, optimizer, x, y):
 
     def step():
         loss(net.train()(x), y)
-        net.backward(loss.backward(), need_dx=False)
+        net.backward_parameters(loss.backward())
         optimizer.step()
 
     return step, lambda: net.eval()(x)

@@ -35,7 +35,7 @@ def write(path, network, history, settings, test):
         "Curves": curves(history),
         "Confusion matrix": confusion(y, p.argmax(axis=1), p.shape[1]),
         "Worst mistakes": mistakes(x, y, p),
-        "Filters": filters(network.in_a_row()[0]),
+        "Filters": filters(network.leaves()[0]),
         "Feature maps": feature_maps(network, x[0], y[0], p[0]),
     }
     links, body = [], []

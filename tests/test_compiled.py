@@ -86,7 +86,7 @@ def test_conv_and_relu_of_any_window(case):
 def test_conv_skips_the_dx_that_nobody_reads():
     network = tn.compile(tn.Sequential(tn.Conv2d(2, 3, 3, rng=0), tn.ReLU()))
     y = network(normal((2, 2, 5, 5)))
-    assert network.backward(y, need_dx=False) is None
+    assert network.backward_parameters(y) is None
     gradient = network.parameters()[0].grad
     network(normal((2, 2, 5, 5)))
     assert network.backward(y).shape == (2, 2, 5, 5)
@@ -281,7 +281,7 @@ def test_statistics_of_activations_far_from_zero():
         (tn.compile(tn.Sequential(layers[0], tn.BatchNorm2d(2))), np.float32),
     ]:
         network(x.astype(dtype))
-        *_, norm = network.in_a_row()
+        *_, norm = network.leaves()
         if dtype == np.float64:
             exact = norm.running_mean.copy(), norm.running_var.copy()
     np.testing.assert_allclose(norm.running_mean, exact[0], rtol=1e-5)
@@ -408,7 +408,7 @@ def test_a_subclass_of_sequential_runs_as_it_says():
         return tn.Sequential(Residual(tn.Conv2d(2, 2, 3, padding=1, rng=0), tn.ReLU()), tn.ReLU())
 
     assert_same(network(), tn.compile(network()), normal((2, 2, 5, 5)))
-    assert len(network().in_a_row()) == 2
+    assert len(network().leaves()) == 2
     assert len(tn.summary(tn.compile(network()), (2, 5, 5)).rows) == 2
 
 

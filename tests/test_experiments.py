@@ -124,8 +124,8 @@ def test_changes_to_a_recipe(example):
     recipe = changed(tn.recipes.DEFAULT, "max_lr=0.3,batch_size=64,displacement=1,rotation=5")
     assert recipe["max_lr"] == 0.3 and recipe["batch_size"] == 64
     assert recipe["augment"].displacement == 1 and recipe["augment"].affine.rotation == 5
-    untouched = set(recipe) - {"max_lr", "batch_size", "augment"}
-    assert all(recipe[name] == tn.recipes.DEFAULT[name] for name in untouched)
+    unchanged = set(recipe) - {"max_lr", "batch_size", "augment"}
+    assert all(recipe[name] == tn.recipes.DEFAULT[name] for name in unchanged)
     assert tn.recipes.DEFAULT["augment"].affine.rotation != 5
     assert changed(tn.recipes.QUICK, "rotation=5")["augment"].rotation == 5
     with pytest.raises(ValueError, match="no number named 'speed' to change; there are epochs, "):

@@ -12,12 +12,12 @@ import zipfile
 
 import numpy as np
 import pytest
-from test_resume import fit
+from test_checkpoint import fit
 from test_train import blobs, small_network
 
 import tinynet as tn
+from tinynet.checkpoint import Checkpoint, Progress
 from tinynet.datasets.idx import read_idx
-from tinynet.resume import Checkpoint, Progress
 
 CASES = 4000  # a format
 pytestmark = pytest.mark.slow

@@ -29,7 +29,7 @@ def network_of(dtype):
     network.load_state_dict(under("initial"))
     for p in network.parameters():
         p.data = p.data.astype(dtype)
-    for _, layer in network.walk():
+    for _, layer in network.named_layers():
         if isinstance(layer, tn.BatchNorm2d):
             layer.running_mean = layer.running_mean.astype(dtype)
             layer.running_var = layer.running_var.astype(dtype)
@@ -46,7 +46,7 @@ def train(network, dtype):
     losses, gradients = [], None
     for _ in range(recipe.STEPS):
         losses.append(loss(network(x), labels))
-        network.backward(loss.backward(), need_dx=False)
+        network.backward_parameters(loss.backward())
         gradients = gradients or {name: p.grad.copy() for name, p in network.named_parameters()}
         optimizer.step()
         schedule.step()

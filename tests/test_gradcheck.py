@@ -673,7 +673,7 @@ def trace(layer):
     """All that gradcheck might change: which objects a layer holds, and the bits in its arrays."""
     objects = [
         (name, {k: id(v) for k, v in vars(part).items()}, part.training)
-        for name, part in layer.walk()
+        for name, part in layer.named_layers()
     ]
     bits = [
         (id(p.data), id(p.grad), p.data.tobytes(), p.grad.tobytes()) for p in layer.parameters()

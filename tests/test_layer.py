@@ -117,7 +117,7 @@ def test_the_first_layer_need_not_give_dx(monkeypatch):
     monkeypatch.setattr("tinynet.layers.conv.col2im", not_needed)
     nested = tn.Sequential(network)
     nested(x)
-    assert nested.backward(dy, need_dx=False) is None
+    assert nested.backward_parameters(dy) is None
     for p, q in zip(network.parameters(), same.parameters(), strict=True):
         np.testing.assert_array_equal(p.grad, q.grad)
 
@@ -125,7 +125,7 @@ def test_the_first_layer_need_not_give_dx(monkeypatch):
 def test_only_the_first_layer_goes_without_dx():
     network = tn.Sequential(tn.Linear(4, 3, rng=0), tn.Linear(3, 2, rng=1))
     network(normal((5, 4)))
-    assert network.backward(normal((5, 2)), need_dx=False) is None
+    assert network.backward_parameters(normal((5, 2))) is None
     assert network[0].weight.grad is not None
 
 
@@ -133,7 +133,7 @@ def test_only_the_first_layer_goes_without_dx():
 def test_without_dx_also_where_that_saves_no_work(layers):
     network = tn.Sequential(*layers)
     network(normal((2, 3)))
-    assert network.backward(normal((2, 3)), need_dx=False) is None
+    assert network.backward_parameters(normal((2, 3))) is None
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_what_a_sequential_is_made_of():
 
 def test_train_and_eval_reach_all_layers():
     network = tn.Sequential(tn.Sequential(tn.BatchNorm2d(2)), tn.Flatten(), Residual(2))
-    everything = [layer for _, layer in network.walk()]
+    everything = [layer for _, layer in network.named_layers()]
     assert len(everything) == 8
     assert all(layer.training for layer in everything)
     assert network.eval() is network

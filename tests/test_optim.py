@@ -202,7 +202,7 @@ def test_training_comes_down():
     losses = []
     for _ in range(60):
         losses.append(loss(network(x), labels))
-        network.backward(loss.backward(), need_dx=False)
+        network.backward_parameters(loss.backward())
         sgd.step()
     assert losses[-1] < 0.1 * losses[0]
 

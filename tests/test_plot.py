@@ -36,7 +36,7 @@ def state(model):
     """All that a network holds, as text and bytes: two that are equal hold the same."""
     arrays = [(name, p.data) for name, p in model.named_parameters()]
     arrays += [(name, p.grad) for name, p in model.named_parameters()] + model.named_buffers()
-    modes = [layer.training for _, layer in model.walk()]
+    modes = [layer.training for _, layer in model.named_layers()]
     return modes, [(name, None if a is None else a.tobytes()) for name, a in arrays]
 
 

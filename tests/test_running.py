@@ -202,7 +202,7 @@ def test_a_step_allocates_nothing_large():
 
     def step():
         loss(network(x), labels)
-        network.backward(loss.backward(), need_dx=False)
+        network.backward_parameters(loss.backward())
         optimizer.step()
 
     for _ in range(3):

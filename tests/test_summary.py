@@ -175,7 +175,7 @@ def test_nothing_is_changed():
     y = network(x)
 
     def trace():
-        held = [{k: id(v) for k, v in vars(part).items()} for _, part in network.walk()]
+        held = [{k: id(v) for k, v in vars(part).items()} for _, part in network.named_layers()]
         return held, [a.tobytes() for a in [*network.state_dict().values()]]
 
     before = trace()

@@ -2,7 +2,6 @@
 
 from . import augment, datasets, models, plot, recipes
 from .average import WeightAverage
-from .checkpoint import load, save
 from .compiled import compile
 from .errors import FileFormatError, GradientError
 from .find_lr import find_lr
@@ -24,6 +23,7 @@ from .onnx import export_onnx
 from .optim import SGD, OneCycleLR
 from .summary import summary
 from .train import evaluate, fit, predict_proba
+from .weights_file import load, save
 
 __version__ = "0.1.0"
 

@@ -1,229 +1,183 @@
-"""Weights in a file: the arrays of state_dict() as one .npz archive, and back.
+"""A training run that may be stopped anywhere, and then goes on as if it had not been.
 
-An .npz is a zip archive with one .npy file a name, each a short header (dtype, shape) and the bytes
-of the array; np.load reads it too. A weights file is often somebody else's, so loading trusts
-nothing it says: the network knows which names, shapes and dtypes it needs, and only a file with
-exactly these is read. Pickled Python objects, which can run code when read, are never loaded.
+A checkpoint holds all that training changes: the weights and BatchNorm's statistics, the velocities
+of SGD, the average of the weights, the random generator, how far the run is, and its history. (The
+rate and the momentum follow from how far it is.) What goes on from there meets the same numbers in
+the same order, and ends with the same bits.
+
+The file is an .npz archive like one of weights (see weights_file.py), and as little trusted: a run
+knows which arrays it needs, and reads a file only if it has exactly these.
 """
 
-import os
-import secrets
-import zipfile
-from collections import Counter
+import hashlib
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy
 
 from .errors import FileFormatError
+from .weights_file import read_checked, read_npz, write_atomic, write_npz
 
-MAX_HEADER = 1000  # bytes; ours take 118. Python's parser may run out of stack on long ones.
+COLUMNS = ("epoch", "loss", "accuracy", "test_loss", "test_accuracy", "lr", "momentum", "seconds")
 
 
-def save(model, path):
-    """Write the weights and buffers of a model to an .npz file at exactly this path.
+@dataclass
+class Progress:
+    """How far a run is: the epochs that are done, and what is counted in the one under way."""
 
-    If it ends in .safetensors, to a file in that format, which PyTorch's users read, too; that
-    needs the package safetensors: pip install 'tinynet[safetensors]'.
+    epoch: int = 0
+    step: int = 0
+    seen: int = 0  # examples
+    correct: int = 0
+    total_loss: float = 0.0  # of all examples seen
+    seconds: float = 0.0
+    rng_before: dict = None  # the state of the random generator when the epoch began
+    history: list = field(default_factory=list)
 
-    The file is written beside its place, and moved there once it is complete and on the disk:
-    a crash or a full disk leaves an older file as it was (after a crash, with a hidden
-    .tinynet-….tmp beside it, which may be deleted). Raises OSError (FileNotFoundError if the
-    folder does not exist) if it cannot be written.
+    def count(self, examples, correct, loss):
+        self.step += 1
+        self.seen += examples
+        self.correct += correct
+        self.total_loss += loss
 
-    >>> from tinynet import Linear
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Linear(3, 2), f"{folder}/weights.npz")
-    ...     os.listdir(folder)
-    ['weights.npz']
+    def next_epoch(self, row):
+        vars(self).update(vars(Progress(epoch=self.epoch + 1, history=[*self.history, row])))
+
+
+class Checkpoint:
+    """The file of one run: save() while it runs; load(), in a new process, to go on.
+
+    settings: {name: number or text} of all that the run depends on; the file of a run with others
+    is refused. The rest is what the run changes: model, SGD, the average of the weights or None,
+    the random generator, Progress.
     """
-    if Path(path).suffix == ".safetensors":
-        content = _safetensors("save").save(model.state_dict())
-        write_whole(path, lambda file: file.write(content))
-    else:
-        write_whole(path, lambda file: write_npz(file, model.state_dict()))
 
+    def __init__(self, path, settings, model, optimizer, average, rng, progress):
+        if type(rng.bit_generator) is not np.random.PCG64:
+            kind = type(rng.bit_generator).__name__
+            raise ValueError(f"fit: a checkpoint needs a PCG64 generator, as of a seed; got {kind}")
+        self.path, self.settings = Path(path), settings
+        self.model, self.optimizer, self.average = model, optimizer, average
+        self.rng, self.progress = rng, progress
 
-def write_whole(path, write, temporary=None):
-    """A file at path, as write(file) writes it; or, whatever happens, what was there before.
+    def save(self):
+        """Write the run as it is now; an older file stays until the new one is complete."""
+        arrays = self._arrays() | self._described()
+        temporary = f".{self.path.name}.tmp"  # always the same: a killed run leaves one at most
+        write_atomic(self.path, lambda file: write_npz(file, arrays), temporary)
 
-    temporary: the name that the file has, in the same folder, until it is complete; a new one,
-    if it is not given.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"save: expected a folder that exists, got {path.parent}")
-    if path.exists() and not path.is_file():  # the move would replace even /dev/null
-        raise FileExistsError(f"save: expected a file to write, got {path}, which is not a file")
-    temporary = path.parent / (temporary or f".tinynet-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)  # still there only if something failed
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the move itself, too, is on the disk
-        finally:
-            os.close(folder)
+    def load(self):
+        """Put the run where the file says it was. Raises before anything is changed:
 
-
-def load(model, path):
-    """Copy the weights and buffers in a file that save wrote into the model: all, or none.
-
-    A .safetensors file may also come from elsewhere: from PyTorch's same network, for instance.
-    Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
-    not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
-
-    >>> from tinynet import Linear
-    >>> import tempfile
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save(Linear(3, 2), f"{folder}/weights.npz")
-    ...     load(Linear(4, 2), f"{folder}/weights.npz")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    tinynet.errors.FileFormatError: ...weight: expected float32 (2, 4), got float32 (2, 3)...
-    """
-    what = f"no weights for this {type(model).__name__}"
-    read = _safetensors_reader() if Path(path).suffix == ".safetensors" else read_npz
-    model.load_state_dict(read_whole(path, read, model.state_dict(), what))
-
-
-def read_whole(path, read, own, otherwise):
-    """The arrays of a file, by name, with exactly the names, shapes and dtypes of own.
-
-    read: read_npz, or the like for another format. Raises FileFormatError, which says what the
-    file is otherwise, if it has others or is damaged.
-    """
-    with open(path, "rb") as file:
-        try:
-            return read(file, own)
-        except Exception as error:  # zipfile and numpy raise many kinds on bytes without sense
-            raise FileFormatError(
-                f"{path}: {otherwise}: {str(error) or type(error).__name__}; nothing was loaded"
-            ) from error
-
-
-def write_npz(file, state):
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, array in state.items():
-            # ZipInfo without a date: the same weights always make the same bytes.
-            info = zipfile.ZipInfo(f"{name}.npy")
-            with archive.open(info, "w", force_zip64=True) as entry:
-                npy.write_array(entry, array, version=(1, 0), allow_pickle=False)
-
-
-def read_npz(file, own):
-    """{name: array} with the names, shapes and dtypes of own, all checked before any is read.
-
-    Raises ValueError where the file has others, and whatever zipfile and numpy raise.
-    """
-    with zipfile.ZipFile(file) as archive:
-        _check_names([f"{name}.npy" for name in own], [e.filename for e in archive.infolist()])
-        starts, misfits = {}, []
-        for name, here in own.items():
-            entry = archive.getinfo(f"{name}.npy")
-            shape, dtype, starts[name] = _read_header(archive, entry)
-            size = starts[name] + here.nbytes
-            if (shape, dtype) != (here.shape, here.dtype):
-                misfits.append(_misfit(name, here, shape, dtype))
-            elif entry.file_size != size:
-                misfits.append(f"{name}: expected {size} bytes, got {entry.file_size}")
-        if misfits:
-            raise ValueError(_few(misfits, "; "))
-        return {name: _read_data(archive, name, starts[name], own[name]) for name in own}
-
-
-def _safetensors_reader():
-    """What read_npz does, for a file of safetensors: a header in JSON, then the arrays' bytes."""
-    safetensors = _safetensors("load")
-
-    def read(file, own):
-        header = int.from_bytes(file.read(8), "little")
-        size = os.fstat(file.fileno()).st_size
-        expected = 8 + header + sum(array.nbytes for array in own.values())
-        if size != expected:
-            raise ValueError(f"expected {expected} bytes, got {size}")
-        file.seek(0)
-        state = safetensors.load(file.read())
-        _check_names(list(own), list(state))
-        misfits = [
-            _misfit(name, own[name], a.shape, a.dtype)
-            for name, a in state.items()
-            if (a.shape, a.dtype) != (own[name].shape, own[name].dtype)
-        ]
-        if misfits:
-            raise ValueError(_few(misfits, "; "))
-        return state
-
-    return read
-
-
-def _safetensors(who):
-    try:
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError(
-            f"{who}: needs the package safetensors; install it with: "
-            "pip install 'tinynet[safetensors]'"
-        ) from None
-    return safetensors.numpy
-
-
-def _misfit(name, own, shape, dtype):
-    return f"{name}: expected {own.dtype} {own.shape}, got {dtype} {shape}"
-
-
-def _check_names(expected, filenames):
-    found = Counter(filenames)
-    problems = {
-        "missing": [name for name in expected if name not in found],
-        "unexpected": [name for name in found if name not in expected],
-        "there more than once": [name for name, times in found.items() if times > 1],
-    }
-    if any(problems.values()):
-        raise ValueError(
-            "; ".join(f"{what}: {_few(names, ', ')}" for what, names in problems.items() if names)
-        )
-
-
-def _read_header(archive, entry):
-    """shape, dtype, and the number of bytes before the data."""
-    # The other methods of zip unpack without a limit: a few bytes could fill the memory.
-    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(
-            f"{entry.filename}: expected it stored or deflated, got compression method "
-            f"{entry.compress_type}"
-        )
-    with archive.open(entry) as data:
-        version = npy.read_magic(data)
-        if version != (1, 0):
-            raise ValueError(f"{entry.filename}: expected .npy version (1, 0), got {version}")
-        shape, fortran_order, dtype = npy.read_array_header_1_0(data, MAX_HEADER)
-        if dtype.hasobject:
+        ValueError if it is the file of a run with other settings, FileFormatError if it is
+        damaged, OSError if it cannot be read.
+        """
+        own, described = self._arrays(), self._described()
+        what = "no checkpoint of this run"
+        found = read_checked(self.path, read_npz, own | described, what)
+        names = [_entry(name) for name in self.settings]
+        other = [name for name in names if not np.array_equal(found[name], described[name])]
+        if other:
             raise ValueError(
-                f"{entry.filename}: expected numbers, got Python objects (pickle), which could "
-                "run code and are never loaded"
+                f"{self.path}: {what}: these differ: {', '.join(other)}; nothing was loaded"
             )
-        if fortran_order:
-            raise ValueError(f"{entry.filename}: expected C order, got Fortran order")
-        return shape, dtype, data.tell()
+        try:
+            progress = self._progress(found)
+            now = _unpacked(found["rng"])
+        except ValueError as error:
+            raise FileFormatError(f"{self.path}: {what}: {error}; nothing was loaded") from error
+        for name, array in own.items():
+            array[...] = found[name]
+        vars(self.progress).update(vars(progress))
+        self.rng.bit_generator.state = now
+
+    def _arrays(self):
+        """{name: array}: the arrays themselves that a step of training changes."""
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        velocity = self.optimizer.velocity
+        for p in parameters:
+            velocity.setdefault(p, np.zeros_like(p.data))  # as good as none
+        arrays = dict(self.model._state())
+        arrays |= {f"velocity.{i}": velocity[p] for i, p in enumerate(parameters)}
+        if self.average:
+            arrays |= {f"average.{i}": a for i, a in enumerate(self.average.average)}
+        return arrays
+
+    def _described(self):
+        """{name: array} of the settings and of how far the run is; all have fixed shapes."""
+        p = self.progress
+        history = np.full((int(self.settings["epochs"]), len(COLUMNS)), np.nan)
+        for row, epoch in zip(history, p.history, strict=False):
+            row[:] = [epoch.get(column, np.nan) for column in COLUMNS]
+        now = self.rng.bit_generator.state
+        return {
+            **{_entry(name): _number(value) for name, value in self.settings.items()},
+            "progress": np.array([p.epoch, p.step, p.seen, p.correct], np.int64),
+            "sums": np.array([p.total_loss, p.seconds]),
+            "rng": _packed(now),
+            "rng_before": _packed(p.rng_before or now),
+            "history": history,
+        }
+
+    def _progress(self, found):
+        epoch, step, seen, correct = map(int, found["progress"])
+        total_loss, seconds = map(float, found["sums"])
+        s = self.settings
+        steps = -(-s["examples"] // s["batch_size"])
+        sensible = (
+            0 <= epoch <= s["epochs"]
+            and 0 <= step < (steps if epoch < s["epochs"] else 1)
+            and seen == step * s["batch_size"]
+            and 0 <= correct <= seen
+            and np.isfinite([total_loss, seconds]).all()
+        )
+        columns = [c for c in COLUMNS if s["test_examples"] or not c.startswith("test_")]
+        rows = found["history"][:epoch]
+        if not sensible or rows[:, 0].tolist() != list(range(1, epoch + 1)):
+            raise ValueError("how far it says it is makes no sense")
+        history = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in rows]
+        history = [{c: row[c] for c in columns} | {"epoch": int(row["epoch"])} for row in history]
+        before = _unpacked(found["rng_before"]) if step else None
+        return Progress(epoch, step, seen, correct, total_loss, seconds, before, history)
 
 
-def _read_data(archive, name, start, here):
-    with archive.open(f"{name}.npy") as entry:
-        entry.read(start)
-        data = entry.read(here.nbytes)  # to the end of the entry: zipfile compares its checksum
-    if len(data) != here.nbytes:
-        raise ValueError(f"{name}: truncated: expected {here.nbytes} bytes, got {len(data)}")
-    return np.ndarray(here.shape, here.dtype, buffer=data)
+def _entry(setting):
+    return f"settings.{setting}"
 
 
-def _few(items, separator):
-    """The first items, and how many more there are."""
-    more = f" and {len(items) - 3} more" if len(items) > 3 else ""
-    return separator.join(items[:3]) + more
+def _number(setting):
+    """A number as it is; of a text a digest, which has a fixed size."""
+    if isinstance(setting, str):
+        return np.frombuffer(hashlib.sha256(setting.encode()).digest(), np.uint8)
+    return np.array(setting, np.float64)
+
+
+def described(thing):
+    """A text that says what an augmentation or a seed is, the same in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+
+
+def digest(*arrays):
+    """A text that differs where the arrays do."""
+    whole = hashlib.sha256()
+    for array in arrays:
+        whole.update(f"{array.dtype} {array.shape}".encode())
+        whole.update(np.ascontiguousarray(array))
+    return whole.hexdigest()
+
+
+def _packed(state):
+    """(6,) uint64: the state of a PCG64, whose two large numbers have 128 bits."""
+    numbers = []
+    for large in (state["state"]["state"], state["state"]["inc"]):
+        numbers += [large >> 64, large & (2**64 - 1)]
+    return np.array([*numbers, state["has_uint32"], state["uinteger"]], np.uint64)
+
+
+def _unpacked(packed):
+    a, b, c, d, has_uint32, uinteger = map(int, packed)
+    if has_uint32 > 1 or uinteger >= 2**32 or d % 2 == 0:
+        raise ValueError("the random generator's state makes no sense")
+    state = {"state": a << 64 | b, "inc": c << 64 | d}
+    return dict(bit_generator="PCG64", state=state, has_uint32=has_uint32, uinteger=uinteger)

@@ -12,9 +12,9 @@ L. Smith. Cyclical learning rates for training neural networks. WACV 2017.
 
 import numpy as np
 
-from .gradcheck import untouched
 from .loss import CrossEntropyLoss
 from .optim import SGD
+from .state import preserved
 from .train import augmented, batches, checked_data, decay_groups, progress_bar
 
 EXPLODED = 4  # times the lowest running mean of the loss so far
@@ -57,12 +57,11 @@ def find_lr(
         raise ValueError(f"find_lr: expected steps ≥ 2, got {steps}")
     rng = np.random.default_rng(seed)
     loss = CrossEntropyLoss()
-    skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
     rates = np.geomspace(lowest, highest, int(steps))
     losses = []
-    with untouched(model), progress_bar(len(rates), "Rate finder", progress) as bar:
+    with preserved(model), progress_bar(len(rates), "Rate finder", progress) as bar:
         for p in model.parameters():
-            p.data = p.data.copy()  # `untouched` puts the arrays themselves back afterwards
+            p.data = p.data.copy()  # `preserved` puts the arrays themselves back afterwards
         model.train()
         optimizer = SGD(decay_groups(model, weight_decay), lowest, momentum=0.9, nesterov=True)
         inputs_and_labels = augmented(x, y, _endless(len(x), batch_size, rng), augment, rng)
@@ -75,7 +74,7 @@ def find_lr(
                 mean = smoothed(losses)
                 if mean[-1] > EXPLODED * mean.min():
                     break
-                model.backward(loss.backward(), **skip_dx)
+                model.backward_parameters(loss.backward())
                 for group in optimizer.param_groups:
                     group["lr"] = rate
                 optimizer.step()

@@ -24,7 +24,6 @@ projections miss is an error a thousand times smaller than the array's typical g
 """
 
 import math
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -32,6 +31,7 @@ import numpy as np
 
 from .errors import GradientError
 from .layer import FLOATS, Layer
+from .state import preserved
 
 DIRECTIONS = 10  # random ones, for an array too large to be checked entry by entry
 STEPS = (1, 1e-1, 1e-2, 1e-3)  # to try one after the other, as parts of eps, because of kinks
@@ -68,7 +68,7 @@ def gradcheck(layer, x, *, eps=1e-6, atol=1e-7, rtol=1e-5, rng=None, max_exact=1
     x = x.astype(np.float64)
     rng = np.random.default_rng(0 if rng is None else rng)
 
-    with untouched(layer) as put_buffers_back:
+    with preserved(layer) as put_buffers_back:
         for p in layer.parameters():
             p.data = np.array(p.data, np.float64)
 
@@ -115,34 +115,6 @@ class Report:
         return "\n".join([f"Gradients of {self.layer}, all right:", *lines])
 
     __repr__ = __str__
-
-
-@contextmanager
-def untouched(layer):
-    """Whatever happens inside, all that a layer or network holds is as before afterwards.
-
-    Yields a function that gives the buffers (running statistics) their values back at once.
-    """
-    parts = [part for _, part in layer.walk()]
-    attributes = [(part, dict(vars(part))) for part in parts]
-    parameters = [(p, p.data, p.grad) for p in layer.parameters()]
-    buffers = [(part, name, getattr(part, name)) for part in parts for name in part.buffer_names]
-    values = [buffer.copy() for _, _, buffer in buffers]
-
-    def put_buffers_back():
-        for (part, name, buffer), value in zip(buffers, values, strict=True):
-            buffer[...] = value  # forward may have written into the array …
-            setattr(part, name, buffer)  # … or put another in its place
-
-    try:
-        yield put_buffers_back
-    finally:
-        for p, data, grad in parameters:
-            p.data, p.grad = data, grad
-        for part, before in attributes:
-            vars(part).clear()
-            vars(part).update(before)
-        put_buffers_back()
 
 
 def _hand_written(layer, x, forward, rng):
@@ -262,7 +234,7 @@ class _Check:
         index = tuple(int(i) for i in np.unravel_index(entry, array.shape))
         owner, what = self.layer, name
         if name != "dx":  # "0.weight" belongs to the layer whose names begin with "0."
-            owner = dict(self.layer.walk())[name[: name.rfind(".") + 1]]
+            owner = dict(self.layer.named_layers())[name[: name.rfind(".") + 1]]
             what = f"gradient of {name}"
         lines = [
             f"{_title(owner)}: backward gives a wrong {what} at index {index}",

@@ -30,11 +30,13 @@ class Parameter:
     """An array that is learned, and its gradient.
 
     data: float array.  grad: None before the first backward, then an array of the same shape.
+    requires_grad: set it to False to leave the array as it is in training, as in fine-tuning.
     """
 
     def __init__(self, data):
         self.data = data
         self.grad = None
+        self.requires_grad = True
 
     def __repr__(self):
         return f"Parameter{self.data.shape}"
@@ -45,13 +47,19 @@ class Layer:
 
     training = True
     buffer_names = ()  # attributes that are saved with the weights, but not learned
-    can_skip_dx = False  # True where backward(dy, need_dx=False) saves the work of computing dx
 
     def forward(self, x):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, dy):
         raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    def backward_parameters(self, dy):
+        """backward where dx, the input's gradient, is unused: only sets the parameters' gradients.
+
+        A layer that saves work by this has its own.
+        """
+        self.backward(dy)
 
     def __call__(self, x):
         return self.forward(x)
@@ -106,13 +114,13 @@ class Layer:
         """[(name, layer)] of the layers directly inside this one, in order."""
         return [(name, v) for name, v in vars(self).items() if isinstance(v, Layer)]
 
-    def walk(self, prefix=""):
+    def named_layers(self, prefix=""):
         """(prefix of its names, layer) for this layer and all inside it, in order."""
         yield prefix, self
         for name, child in self.children():
-            yield from child.walk(f"{prefix}{name}.")
+            yield from child.named_layers(f"{prefix}{name}.")
 
-    def in_a_row(self):
+    def leaves(self):
         """[layer] of a network as they run one after the other: here, only this one."""
         return [self]
 
@@ -120,7 +128,7 @@ class Layer:
         """[(name, Parameter)] of this layer and all inside it: [("0.weight", …), …]."""
         return [
             (prefix + name, v)
-            for prefix, layer in self.walk()
+            for prefix, layer in self.named_layers()
             for name, v in vars(layer).items()
             if isinstance(v, Parameter)
         ]
@@ -133,13 +141,13 @@ class Layer:
         """[(name, array)] of what is saved with the weights but not learned."""
         return [
             (prefix + name, getattr(layer, name))
-            for prefix, layer in self.walk()
+            for prefix, layer in self.named_layers()
             for name in layer.buffer_names
         ]
 
     def train(self, mode=True):
         """Training mode, for this layer and all inside it; returns self."""
-        for _, layer in self.walk():
+        for _, layer in self.named_layers():
             layer.training = mode
         return self
 
@@ -156,7 +164,7 @@ class Layer:
     def _state(self):
         """[(name, array)], the arrays themselves, layer by layer as PyTorch orders them."""
         state = []
-        for prefix, layer in self.walk():
+        for prefix, layer in self.named_layers():
             own = [(k, v) for k, v in vars(layer).items() if isinstance(v, Parameter)]
             state += [(prefix + k, v.data) for k, v in own]
             state += [(prefix + k, getattr(layer, k)) for k in layer.buffer_names]
@@ -207,8 +215,6 @@ class Sequential(Layer):
     ['0.weight', '0.bias']
     """
 
-    can_skip_dx = True
-
     def __init__(self, *layers):
         for i, layer in enumerate(layers):
             if not isinstance(layer, Layer):
@@ -230,15 +236,26 @@ class Sequential(Layer):
                 x = layer.forward(x)
         return x
 
-    def backward(self, dy, need_dx=True):
-        """dx, or None where need_dx is False: nobody reads the gradient of the data."""
+    def backward(self, dy):
         for i in reversed(range(len(self.layers))):
-            layer = self.layers[i]
             with _named(i):
-                if i == 0 and not need_dx and layer.can_skip_dx:
-                    return layer.backward(dy, need_dx=False)
-                dy = layer.backward(dy)
-        return dy if need_dx else None
+                dy = self.layers[i].backward(dy)
+        return dy
+
+    def backward_parameters(self, dy):
+        """Goes back to the first layer that learns, and no further."""
+        first = self.first_that_learns()
+        for i in reversed(range(first, len(self.layers))):
+            with _named(i):
+                if i == first:
+                    self.layers[i].backward_parameters(dy)
+                else:
+                    dy = self.layers[i].backward(dy)
+
+    def first_that_learns(self):
+        """The index of the first layer with a parameter to train; how many layers, if none has."""
+        learning = (any(p.requires_grad for p in layer.parameters()) for layer in self.layers)
+        return next((i for i, learns in enumerate(learning) if learns), len(self.layers))
 
     def check(self, x):
         for i, layer in enumerate(self.layers[:1]):
@@ -254,12 +271,12 @@ class Sequential(Layer):
                 break
         return shape
 
-    def in_a_row(self):
+    def leaves(self):
         """Those of Sequentials inside it included; but a subclass may run them otherwise."""
         kind = type(self)
         if (kind.forward, kind.backward) != (Sequential.forward, Sequential.backward):
             return [self]
-        return [layer for inner in self.layers for layer in inner.in_a_row()]
+        return [layer for inner in self.layers for layer in inner.leaves()]
 
     def __len__(self):
         return len(self.layers)

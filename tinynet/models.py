@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoint import load
 from .layer import Sequential
 from .layers import AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, ReLU
+from .weights_file import load
 
 PRETRAINED = Path(__file__).parent / "weights" / "mnist_lite.npz"
 

@@ -11,9 +11,9 @@ Needs the package onnx: pip install 'tinynet[onnx]'
 
 import numpy as np
 
-from .checkpoint import write_whole
 from .layers import AvgPool2d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
 from .sizes import positive_int
+from .weights_file import write_atomic
 
 OPSET = 17  # the version of ONNX's operators; the file says it, too
 
@@ -39,7 +39,7 @@ def export_onnx(model, path, input_shape):
 
     shape = tuple(positive_int(size, "export_onnx: input_shape") for size in input_shape)
     output_shape = model.output_shape((2, *shape))
-    layers, names = model.in_a_row(), {layer: prefix for prefix, layer in model.walk()}
+    layers, names = model.leaves(), {layer: prefix for prefix, layer in model.named_layers()}
     nodes, weights = [], {}
     for i, layer in enumerate(layers):
         operator, arrays, attributes = _operator(layer)
@@ -66,7 +66,7 @@ def export_onnx(model, path, input_shape):
     file.ir_version = 8  # that of opset 17: older programs read it, too
     file = onnx.shape_inference.infer_shapes(file)  # viewers show the shapes between layers
     onnx.checker.check_model(file, full_check=True)
-    write_whole(path, lambda stream: stream.write(file.SerializeToString()))
+    write_atomic(path, lambda stream: stream.write(file.SerializeToString()))
 
 
 def _operator(layer):

@@ -6,10 +6,10 @@ at what comes out. So a layer of your own needs nothing extra to appear in the t
 
 import numpy as np
 
-from .gradcheck import untouched
 from .layer import Layer
 from .layers import Conv2d, Linear
 from .sizes import positive_int
+from .state import preserved
 
 
 def summary(model, input_shape):
@@ -48,14 +48,14 @@ class Summary:
         self.rows = []
         self.multiply_adds = 0
         self.activation_bytes = 0
-        with untouched(model):
+        with preserved(model):
             model.eval()
-            for _, layer in model.walk():
+            for _, layer in model.named_layers():
                 if isinstance(layer, (Conv2d, Linear)):
                     self._count(layer)
             x = np.zeros((2, *input_shape), dtype)
             model.check(x)  # first of all, as its errors say which layer of the network it was
-            for i, layer in enumerate(model.in_a_row(), start=1):
+            for i, layer in enumerate(model.leaves(), start=1):
                 x = layer.forward(x)
                 params = sum(p.data.size for p in layer.parameters())
                 self.rows.append((f"{type(layer).__name__}-{i}", (-1, *x.shape[1:]), params))
@@ -73,7 +73,7 @@ class Summary:
             self.multiply_adds += y[0].size * (weight.size // len(weight))
             return y
 
-        layer.forward = counted  # on this one object, until `untouched` takes it away
+        layer.forward = counted  # on this one object, until `preserved` takes it away
 
     def __str__(self):
         header = ("Layer (type)", "Output shape", "Param #")

@@ -6,16 +6,17 @@ The loop in `fit` is the whole of it: forward, loss, backward, step, for each ba
 import csv
 import io
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
 
 from .average import WeightAverage
-from .checkpoint import write_whole
+from .checkpoint import Checkpoint, Progress, described, digest
 from .loss import CrossEntropyLoss, softmax
 from .optim import SGD, OneCycleLR
-from .resume import Checkpoint, Progress, described, digest
+from .state import evaluating
+from .weights_file import write_atomic
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST's training digits, in 0 … 1
 
@@ -143,7 +144,6 @@ def fit(
 
 def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, at, bar, after_step):
     """One pass over the batches, with a step after each; `at` counts them."""
-    skip_dx = {"need_dx": False} if model.can_skip_dx else {}  # nobody reads the data's gradient
     model.train()
     for inputs, labels in inputs_and_labels:
         buffers = [(b, b.copy()) for _, b in model.named_buffers()]
@@ -153,7 +153,7 @@ def _train_epoch(model, inputs_and_labels, loss, optimizer, schedule, mean, at, 
             rate = schedule.get_last_lr()[0]
             where = f"{bar.description}, step {bar.done + 1} of {bar.total}, rate {rate:.6g}"
             _stop(model, inputs, buffers, where)
-        model.backward(loss.backward(), **skip_dx)
+        model.backward_parameters(loss.backward())
         optimizer.step()
         schedule.step()
         if mean:
@@ -208,18 +208,6 @@ def predict_proba(model, x, *, batch_size=128):
         )
 
 
-@contextmanager
-def evaluating(model):
-    """Within a with statement the model is in evaluation mode; then each layer is as it was."""
-    modes = [(layer, layer.training) for _, layer in model.walk()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for layer, mode in modes:
-            layer.training = mode
-
-
 def batches(n, batch_size, rng):
     """Indices 0 … n − 1 in random order, batch_size at a time; the last batch may be smaller."""
     order = rng.permutation(n)
@@ -264,7 +252,7 @@ def write_history(history, path):
     writer = csv.DictWriter(text, history[0].keys())
     writer.writeheader()
     writer.writerows(history)
-    write_whole(path, lambda file: file.write(text.getvalue().encode()))
+    write_atomic(path, lambda file: file.write(text.getvalue().encode()))
 
 
 def progress_bar(total, description, show, done=0):
@@ -312,7 +300,7 @@ def _stop(model, inputs, buffers_before, where):
     undo()
     culprit = None if np.isfinite(inputs).all() else "the images fed in"
     x = inputs
-    for i, layer in enumerate(model.in_a_row()):
+    for i, layer in enumerate(model.leaves()):
         if culprit:
             break
         x = layer.forward(x)

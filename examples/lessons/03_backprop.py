@@ -495,7 +495,7 @@ def seconds(f, times=5):
 def forward_and_backward():
     loss = tn.CrossEntropyLoss()
     loss(fresh(batch), batch_labels)
-    fresh.backward(loss.backward(), need_dx=False)
+    fresh.backward_parameters(loss.backward())
 
 
 forward_time, both = seconds(lambda: fresh(batch)), seconds(forward_and_backward)

@@ -380,7 +380,7 @@ def train_and_test(alpha, checkpoints, seed=0):
         batch = batch_rng.integers(0, len(x_train), 64)
         model.train()
         losses.append(loss(model(as_input(x_train[batch])), y_train[batch]))
-        model.backward(loss.backward(), need_dx=False)
+        model.backward_parameters(loss.backward())
         optimizer.step()
         if step in checkpoints:
             accuracies.append(tn.evaluate(model, x_test[:1000], y_test[:1000]).accuracy)

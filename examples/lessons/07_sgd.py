@@ -394,7 +394,7 @@ def train(seed, max_lr, momentum=0.0, nesterov=False, one_cycle=False, epochs=2,
             value = loss(model(x[batch]), y[batch])
             if not np.isfinite(value):
                 return np.nan
-            model.backward(loss.backward(), need_dx=False)
+            model.backward_parameters(loss.backward())
         optimizer.step()
         if one_cycle:
             schedule.step()

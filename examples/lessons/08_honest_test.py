@@ -252,7 +252,7 @@ def train(seed, augment=None, one_cycle=False, epochs=10, after_epoch=None):
         images = x_train if augment is None else augment(x_train, rng)
         for batch in batches(len(x_train), 64, rng):
             loss(model.train()(as_input(images[batch])), y_train[batch])
-            model.backward(loss.backward(), need_dx=False)
+            model.backward_parameters(loss.backward())
             optimizer.step()
             mean.update()
             if one_cycle:

@@ -291,7 +291,7 @@ def train(model, seed, rate=0.02, epochs=2):
     for _ in range(epochs):
         for batch in batches(len(x_train), 64, rng):
             losses.append(loss(model(as_input(x_train[batch])), y_train[batch]))
-            model.backward(loss.backward(), need_dx=False)
+            model.backward_parameters(loss.backward())
             optimizer.step()
             schedule.step()
     return losses, tn.evaluate(model, x_held, y_held).accuracy

@@ -35,7 +35,7 @@ class Compiled(Sequential):
         from .threads import default_threads
 
         self.model = model
-        self.layers = model.in_a_row()
+        self.layers = model.leaves()
         self.threads = default_threads() if threads is None else threads
         if self.threads != int(self.threads) or self.threads < 1:
             raise ValueError(f"compile: expected threads ≥ 1, got {threads}")
@@ -67,7 +67,16 @@ class Compiled(Sequential):
         self.save(y)
         return y
 
-    def backward(self, dy, need_dx=True):
+    def backward(self, dy):
+        return self._backward(dy, 0, True)
+
+    def backward_parameters(self, dy):
+        first = self.first_that_learns()
+        starts = [self.layers.index(stage.layer) for stage in self.stages or ()]
+        self._backward(dy, sum(start <= first for start in starts[1:]), False)
+
+    def _backward(self, dy, first, need_dx):
+        """Back to stages[first]: its dx, if need_dx."""
         from .jit import announced
         from .memory import new_block
 
@@ -76,9 +85,9 @@ class Compiled(Sequential):
         gradient.array[...] = dy
         with announced():
             written = 0
-            for i in reversed(range(len(self.stages))):
+            for i in reversed(range(first, len(self.stages))):
                 dx = None
-                if i > 0:  # two arrays in turn: one is read while the other is written
+                if i > first:  # two arrays in turn: one is read while the other is written
                     dx = self.scratch(f"dx {written % 2}", self.shapes[i], dy.dtype)
                 elif need_dx:
                     dx = new_block(self.shapes[0], dy.dtype)
@@ -92,13 +101,13 @@ class Compiled(Sequential):
     def output_shape(self, shape):
         return self.model.output_shape(shape)
 
-    def in_a_row(self):
+    def leaves(self):
         return self.layers
 
-    def walk(self, prefix=""):
+    def named_layers(self, prefix=""):
         """The model's own layers under their own names: "0.weight", as in the plain network."""
         yield prefix, self
-        yield from self.model.walk(prefix)
+        yield from self.model.named_layers(prefix)
 
     def __reduce__(self):  # copies and pickles are new networks, with memory of their own
         return Compiled, (self.model, self.threads)

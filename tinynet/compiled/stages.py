@@ -309,12 +309,10 @@ class PlainStage(Stage):
         return y
 
     def backward(self, dy, dx):
-        if dx is not None:
-            dx.array[...] = self.layer.backward(dy.array)
-        elif self.layer.can_skip_dx:
-            self.layer.backward(dy.array, need_dx=False)
+        if dx is None:
+            self.layer.backward_parameters(dy.array)
         else:
-            self.layer.backward(dy.array)
+            dx.array[...] = self.layer.backward(dy.array)
         return dx
 
 

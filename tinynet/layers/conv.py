@@ -38,8 +38,6 @@ class Conv2d(Layer):
     (Parameter(8, 1, 3, 3), Parameter(8,))
     """
 
-    can_skip_dx = True
-
     def __init__(
         self,
         in_channels,
@@ -78,17 +76,23 @@ class Conv2d(Layer):
         self.save(y, cols, weight, x.shape)
         return y
 
-    def backward(self, dy, need_dx=True):  # dy: (n, o, oh, ow)
+    def backward(self, dy):  # dy: (n, o, oh, ow)
+        weight, x_shape = self._backward_parameters(dy)
+        dcols = weight.T @ dy.reshape(*dy.shape[:2], -1)  # (n, c·kh·kw, oh·ow)
+        return col2im(dcols, x_shape, self.kernel_size, self.stride, self.padding)
+
+    def backward_parameters(self, dy):
+        self._backward_parameters(dy)
+
+    def _backward_parameters(self, dy):
+        """The gradients of weight and bias; returns what dx is made of besides dy."""
         cols, weight, x_shape = self.saved(dy)
         dy = dy.reshape(*dy.shape[:2], -1)  # (n, o, oh·ow)
         dweight = (dy @ cols.transpose(0, 2, 1)).sum(axis=0)  # (o, c·kh·kw)
         self.weight.grad = dweight.reshape(self.weight.data.shape).astype(self.weight.data.dtype)
         if self.bias is not None:
             self.bias.grad = dy.sum(axis=(0, 2)).astype(self.bias.data.dtype)
-        if not need_dx:
-            return None
-        dcols = weight.T @ dy  # (n, c·kh·kw, oh·ow)
-        return col2im(dcols, x_shape, self.kernel_size, self.stride, self.padding)
+        return weight, x_shape
 
     def output_shape(self, shape):
         return window_shape(self, shape, self.in_channels, self.out_channels)

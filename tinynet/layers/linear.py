@@ -24,8 +24,6 @@ class Linear(Layer):
     (5, 2)
     """
 
-    can_skip_dx = True
-
     def __init__(self, in_features, out_features, bias=True, *, rng=None):
         self.in_features = positive_int(in_features, "Linear: in_features")
         self.out_features = positive_int(out_features, "Linear: out_features")
@@ -46,12 +44,19 @@ class Linear(Layer):
         self.save(y, x, weight)
         return y
 
-    def backward(self, dy, need_dx=True):  # dy: (n, o)
+    def backward(self, dy):  # dy: (n, o)
+        return dy @ self._backward_parameters(dy)
+
+    def backward_parameters(self, dy):
+        self._backward_parameters(dy)
+
+    def _backward_parameters(self, dy):
+        """The gradients of weight and bias; returns the weight of this pass, for dx."""
         x, weight = self.saved(dy)
         self.weight.grad = (dy.T @ x).astype(self.weight.data.dtype, copy=False)
         if self.bias is not None:
             self.bias.grad = dy.sum(axis=0).astype(self.bias.data.dtype, copy=False)
-        return dy @ weight if need_dx else None
+        return weight
 
     def output_shape(self, shape):
         if len(shape) != 2 or shape[1] != self.in_features or shape[0] == 0:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ..gradcheck import untouched
 from ..layer import Layer
 from ..layers import Conv2d
 from ..loss import CrossEntropyLoss
+from ..state import preserved
 from ..train import as_input
 from .drawing import BLUE, ORANGE, SMALL, limits, new_figure, show_image, show_maps, show_signed
 
@@ -66,7 +66,7 @@ def feature_maps(model, image):
         got = getattr(image, "shape", type(image).__name__)
         raise ValueError(f"plot.feature_maps: expected one image (h, w) or (c, h, w), got {got}")
     x = as_input(image[None])
-    with untouched(model):
+    with preserved(model):
         model.eval()
         model.check(x)
         outputs = _outputs("feature_maps", model, x)
@@ -113,7 +113,7 @@ def histograms(model, x, y=None):
     """
     _check_model("histograms", model)
     x = as_input(np.asarray(x))
-    with untouched(model):
+    with preserved(model):
         model.check(x)
         outputs = _outputs("histograms", model, x)
         gradients = [] if y is None else _gradients(outputs, y)
@@ -163,7 +163,7 @@ def _check_model(who, model):
 def _outputs(who, model, x):
     """[(layer, its output)] of the layers in a row, run one after the other as plain layers."""
     outputs = []
-    for i, layer in enumerate(model.in_a_row()):
+    for i, layer in enumerate(model.leaves()):
         x = layer.forward(x)
         if not np.isfinite(x).all():
             raise ValueError(f"plot.{who}: the output of layer {_label(i, layer)} is not finite")

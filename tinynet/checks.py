@@ -1,0 +1,53 @@
+"""Numbers that come as arguments: what counts as one, and the error that says what was expected.
+
+NumPy's scalars are numbers, and 32.0 is a whole one: a size that was computed is often a float.
+"""
+
+import math
+import numbers
+import operator
+
+import numpy as np
+
+
+def whole_number(value, what, at_least=1):
+    """value as an int of at least so much; TypeError or ValueError that begins with `what`.
+
+    >>> whole_number(np.float64(32), "fit: batch_size")
+    32
+    >>> whole_number(2.5, "fit: epochs")
+    Traceback (most recent call last):
+    TypeError: fit: epochs: expected a whole number, got 2.5
+    """
+    try:
+        whole = operator.index(value)
+    except TypeError:
+        is_whole = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
+        if not is_whole:
+            raise TypeError(f"{what}: expected a whole number, got {value!r}") from None
+        whole = int(value)
+    if isinstance(value, (bool, np.bool_)) or whole < at_least:
+        raise ValueError(f"{what}: expected at least {at_least}, got {value!r}")
+    return whole
+
+
+def number(value, what, at_least=-math.inf, at_most=math.inf):
+    """value as a finite float in at_least … at_most; TypeError or ValueError as above.
+
+    >>> number(np.float32(0.5), "SGD: lr", at_least=0)
+    0.5
+    >>> number(-1, "SGD: lr", at_least=0)
+    Traceback (most recent call last):
+    ValueError: SGD: lr: expected a number of at least 0, got -1
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{what}: expected a number, got {value!r}")
+    if not (math.isfinite(value) and at_least <= value <= at_most):
+        if math.isinf(at_least):
+            expected = "a finite number"
+        elif math.isinf(at_most):
+            expected = f"a number of at least {at_least:g}"
+        else:
+            expected = f"a number in {at_least:g} … {at_most:g}"
+        raise ValueError(f"{what}: expected {expected}, got {value!r}")
+    return float(value)
