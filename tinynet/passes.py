@@ -25,7 +25,7 @@ class _Here(threading.local):
 
 
 here = _Here()
-_running = []  # passes, in all threads
+_running, _waiting = [], []  # passes, in all threads
 _changed = threading.Condition()
 
 
@@ -41,7 +41,7 @@ class Pass:
         self.thread, self.frame = get_ident(), sys._getframe(1)
         self.training = self.network.training
         with _changed:
-            if _running:
+            if _running or _waiting:
                 self._wait_for_others()
             _running.append(self)
 
@@ -53,29 +53,34 @@ class Pass:
         self.frame = None
 
     def _wait_for_others(self):
-        layers = None
-        while True:
-            waiting = False
-            for other in list(_running):
-                if other.thread == self.thread:
-                    if other.network is self.network and other.is_there():
-                        raise RuntimeError(
-                            f"{_title(self.network)}: called again from inside its own pass; what "
-                            "its layers keep for backward would be lost: use a copy of it there"
-                        )
-                    continue
-                layers = layers or _layers(self.network)
-                if layers.isdisjoint(_layers(other.network)) or not other.is_there():
-                    continue
+        """Wait, in the order of arrival; or raise, where waiting would not help."""
+        _waiting.append(self)
+        try:
+            while self._has_to_wait():
+                _changed.wait(PATIENCE)
+        finally:
+            _waiting.remove(self)
+
+    def _has_to_wait(self):
+        layers, within = _layers(self.network), False
+        for other in list(_running):
+            if other.thread == self.thread:
+                within = True
+                if other.network is self.network and other.is_there():
+                    raise RuntimeError(
+                        f"{_title(self.network)}: called again from inside its own pass; what its "
+                        "layers keep for backward would be lost: use a copy of it there"
+                    )
+            elif not layers.isdisjoint(_layers(other.network)) and other.is_there():
                 if other.training and self.training:
                     raise RuntimeError(
                         f"{_title(self.network)}: another thread is training these layers; train "
                         "in one thread at a time, or give each a copy (copy.deepcopy)"
                     )
-                waiting = True
-            if not waiting:
-                return
-            _changed.wait(PATIENCE)
+                return True
+        earlier = _waiting[: _waiting.index(self)]
+        # a pass inside one that runs may not wait for those that wait for it
+        return not within and any(not layers.isdisjoint(_layers(p.network)) for p in earlier)
 
     def is_there(self):
         """False for a pass that an interrupt ended before its __exit__ was reached."""
@@ -99,6 +104,7 @@ def _forget_passes():
     """A forked process has none of its parent's threads."""
     global _changed
     _running.clear()
+    _waiting.clear()
     _changed = threading.Condition()
 
 
