@@ -5,7 +5,7 @@
     python examples/mnist_lite.py --help            # what can be changed
 
 Weights and history go to a new folder under runs/, so that no run overwrites another. --report
-adds a page about the run, which needs matplotlib: pip install 'tinynet[plot]'
+adds a page about the run, which needs matplotlib: pip install matplotlib
 
 A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the same weights:
 
@@ -91,7 +91,7 @@ def main(options):
         try:
             import report
         except ImportError:
-            sys.exit("mnist_lite: --report needs matplotlib: pip install 'tinynet[plot]'")
+            sys.exit("mnist_lite: --report needs matplotlib: pip install matplotlib")
 
     train, test = tn.datasets.mnist(options.data_dir)
     if options.validate:

@@ -373,5 +373,5 @@ def test_matplotlib_is_imported_when_first_needed_and_pyplot_never():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == (
-        "tinynet.plot needs matplotlib; install it with: pip install 'tinynet[plot]'"
+        "tinynet.plot needs matplotlib; install it with: pip install matplotlib"
     )

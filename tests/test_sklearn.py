@@ -97,5 +97,5 @@ def test_wrong_settings(settings, words, digits):
 def test_without_the_package(monkeypatch):
     monkeypatch.delitem(sys.modules, "tinynet.sklearn", raising=False)
     monkeypatch.setitem(sys.modules, "sklearn.base", None)
-    with pytest.raises(ImportError, match=r"pip install 'tinynet\[sklearn\]'"):
+    with pytest.raises(ImportError, match=r"pip install scikit-learn"):
         import tinynet.sklearn  # noqa: F401

@@ -5,7 +5,7 @@
     digits = NetworkClassifier(image_shape=(28, 28), epochs=4)
     digits.fit(x_train.reshape(-1, 784), y_train).score(x_test.reshape(-1, 784), y_test)
 
-Needs the package scikit-learn: pip install 'tinynet[sklearn]'
+Needs the package scikit-learn: pip install scikit-learn
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ try:
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
     raise ImportError(
-        "tinynet.sklearn needs scikit-learn; install it with: pip install 'tinynet[sklearn]'"
+        "tinynet.sklearn needs scikit-learn; install it with: pip install scikit-learn"
     ) from None
 
 

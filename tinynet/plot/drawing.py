@@ -13,7 +13,7 @@ def new_figure(width, height, title):
         from .figure import Figure  # imports matplotlib, which `import tinynet` does not wait for
     except ImportError as error:
         raise ImportError(
-            "tinynet.plot needs matplotlib; install it with: pip install 'tinynet[plot]'"
+            "tinynet.plot needs matplotlib; install it with: pip install matplotlib"
         ) from error
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
