@@ -209,12 +209,87 @@ def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatc
     assert page.tags["script"] == 0 and page.images == []
 
 
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory):
+    """A run on EMNIST's letters, of all 26: (its folder, its page, the test letters)."""
+    root = tmp_path_factory.mktemp("letters")
+    data = root / "EMNIST" / "raw"
+    data.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part, n in (("train", 78), ("test", 52)):
+        y = rng.permutation(n).astype(np.uint8) % 26
+        x = rng.integers(0, 256, (n, 28, 28), np.uint8)
+        write_idx(data / f"emnist-letters-{part}-images-idx3-ubyte", x.transpose(0, 2, 1).copy())
+        write_idx(data / f"emnist-letters-{part}-labels-idx1-ubyte", y + np.uint8(1))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        mnist_lite = importlib.import_module("mnist_lite")
+        few = ["--epochs=1", "--batch-size=26", "--max-lr=0.02", "--augment=none", "--plain"]
+        out = ["--data-dir", str(root / "EMNIST"), "--out", str(root / "runs")]
+        mnist_lite.main(mnist_lite.parse(["--report", *few, *out]))
+    (folder,) = (root / "runs").iterdir()
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    return folder, page, tn.datasets.mnist(root)[1]
+
+
+def test_a_page_of_letters(letters):
+    folder, text, (x, y) = letters
+    page = Page(text)
+    names = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert "digit" not in re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
+    model = tn.models.mnist_lite(num_classes=26)
+    tn.load(model, folder / "weights.npz")
+    p = tn.predict_proba(model, x)
+    counts = np.zeros((26, 26), int)
+    np.add.at(counts, (y, p.argmax(axis=1)), 1)
+    header, *rows = page.tables["confusion-matrix"]
+    assert header == ["label", *names]
+    assert rows == [[names[i], *map(str, counts[i])] for i in range(26)]
+    wrong = 52 - counts.trace()
+    assert f"{wrong} of 52 letters are read wrong" in page.text["confusion-matrix"][1]
+    worst = tn.plot.worst_mistakes(y, p)[0]
+    label, read = names[y[worst]], names[p[worst].argmax()]
+    captions = page.text["worst-mistakes"][2:5]
+    assert captions[0] == f"#{worst}" and captions[1].startswith(f"label {label} (")
+    assert captions[2].startswith(f"read as {read} (")
+    image = next(image for section, image in page.images if section == "worst-mistakes")
+    np.testing.assert_array_equal(pixels(image["src"]), 255 - x[worst])
+    assert image["alt"] == f"Test letter {worst}"
+    assert re.match(rf"What .* of test letter 0, an? {names[y[0]]}, ", page.text["feature-maps"][1])
+
+
+def test_a_page_of_images_of_anything(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    report = importlib.import_module("report")
+    monkeypatch.setattr(report, "picture", lambda *arguments: "")
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (30, 28, 28), np.uint8), np.arange(30) % 3
+    row = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
+    row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
+    path = tmp_path / "report.html"
+    report.write(path, tn.models.mnist_lite(0, num_classes=3), [row], {}, (x, y), None)
+    page = Page(path.read_text(encoding="utf-8"))
+    assert page.tables["confusion-matrix"][0] == ["label", "0", "1", "2"]
+    assert "of 30 images are read wrong" in page.text["confusion-matrix"][1]
+    assert "of test image 0, labelled 0, read as" in page.text["feature-maps"][1]
+    assert "multiply-adds for one image." in page.text["network"][1]
+
+
+def test_only_mnists_digits_are_called_digits(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    is_mnist = importlib.import_module("mnist_lite").is_mnist
+    (x, _), _ = tn.datasets.mnist()
+    assert is_mnist(x[:5])
+    assert not is_mnist(x[1:5]) and not is_mnist(x[:5, :, :27])
+    assert not is_mnist(x[:5].transpose(0, 2, 1))
+
+
 def test_missing_matplotlib_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     mnist_lite = importlib.import_module("mnist_lite")
     monkeypatch.delitem(sys.modules, "report", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     options = mnist_lite.parse(["--report", "--out", str(tmp_path / "runs")])
-    with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install 'tinynet\[plot\]'"):
+    with pytest.raises(SystemExit, match=r"needs matplotlib: pip install matplotlib$"):
         mnist_lite.main(options)
     assert not (tmp_path / "runs").exists()
