@@ -3,7 +3,7 @@
 import math
 
 from ..layer import Layer
-from ..sizes import pair
+from ..windows import pair_of_sizes
 
 
 class Flatten(Layer):
@@ -21,7 +21,7 @@ class Flatten(Layer):
     size = None  # also of a subclass that has an __init__ of its own
 
     def __init__(self, *, size: int | tuple[int, int] | None = None):
-        self.size = None if size is None else pair(size, "Flatten: size", at_least=1)
+        self.size = None if size is None else pair_of_sizes(size, "Flatten: size")
 
     def forward(self, x):
         self.check(x)
