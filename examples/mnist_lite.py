@@ -78,6 +78,8 @@ def at_least(least, kind=int):
         value = kind(text)
         if not value >= least:
             raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        if value == float("inf"):
+            raise argparse.ArgumentTypeError("expected a finite number, got inf")
         return value
 
     number.__name__ = kind.__name__  # argparse names the type in its message
@@ -105,9 +107,9 @@ def main(options):
         settings["augment"] = None
     model = tn.models.mnist_lite(rng=options.seed, num_classes=count_classes(train[1], test[1]))
     print(tn.summary(model, (1, *train[0].shape[1:])))
-    folder = Path(options.resume) if options.resume else new_folder(options)
-
     network = model if options.plain else tn.compile(model, threads=options.threads)
+
+    folder = Path(options.resume) if options.resume else new_folder(options)
     try:
         history = tn.fit(
             network,

@@ -371,8 +371,9 @@ def test_no_such_split(split, tmp_path):
 
 
 def test_a_split_without_a_folder():
-    with pytest.raises(ValueError, match="mnist: split='letters' needs root"):
-        tn.datasets.mnist(split="letters")
+    for function in (tn.datasets.mnist, tn.datasets.class_names):
+        with pytest.raises(ValueError, match="mnist: split='letters' needs root"):
+            function(split="letters")
 
 
 def test_several_data_sets(tmp_path):

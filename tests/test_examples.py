@@ -97,6 +97,7 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
         (["--epochs", "0"], "argument --epochs: expected at least 1, got 0"),
         (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["--max-lr", "-3"], "argument --max-lr: expected at least 0, got -3.0"),
+        (["--max-lr", "inf"], "argument --max-lr: expected a finite number, got inf"),
         (["--max-lr", "nan"], "argument --max-lr: expected at least 0, got nan"),
         (["--recipe", "better"], "argument --recipe: invalid choice: 'better'"),
         (["--threads", "0"], "argument --threads: expected at least 1"),

@@ -209,34 +209,37 @@ def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatc
     assert page.tags["script"] == 0 and page.images == []
 
 
-@pytest.fixture(scope="module")
-def letters(tmp_path_factory):
-    """A run on EMNIST's letters, of all 26: (its folder, its page, the test letters)."""
-    root = tmp_path_factory.mktemp("letters")
-    data = root / "EMNIST" / "raw"
+def run_on(root, name, prefix, test, k):
+    """A run on random images of k classes, as torchvision keeps them: (its folder, its page)."""
+    data = root / name / "raw"
     data.mkdir(parents=True)
     rng = np.random.default_rng(0)
-    for part, n in (("train", 78), ("test", 52)):
-        y = rng.permutation(n).astype(np.uint8) % 26
+    first = int("letters" in prefix)
+    for part, n in (("train", 3 * k), (test, 2 * k)):
+        y = rng.permutation(n).astype(np.uint8) % k
         x = rng.integers(0, 256, (n, 28, 28), np.uint8)
-        write_idx(data / f"emnist-letters-{part}-images-idx3-ubyte", x.transpose(0, 2, 1).copy())
-        write_idx(data / f"emnist-letters-{part}-labels-idx1-ubyte", y + np.uint8(1))
+        write_idx(data / f"{prefix}{part}-images-idx3-ubyte", x)
+        write_idx(data / f"{prefix}{part}-labels-idx1-ubyte", y + np.uint8(first))
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLES)
         mnist_lite = importlib.import_module("mnist_lite")
-        few = ["--epochs=1", "--batch-size=26", "--max-lr=0.02", "--augment=none", "--plain"]
-        out = ["--data-dir", str(root / "EMNIST"), "--out", str(root / "runs")]
+        few = ["--epochs=1", "--batch-size=20", "--max-lr=0.02", "--augment=none", "--plain"]
+        out = ["--data-dir", str(root / name), "--out", str(root / "runs")]
         mnist_lite.main(mnist_lite.parse(["--report", *few, *out]))
     (folder,) = (root / "runs").iterdir()
-    page = (folder / "report.html").read_text(encoding="utf-8")
-    return folder, page, tn.datasets.mnist(root)[1]
+    return folder, (folder / "report.html").read_text(encoding="utf-8")
 
 
-def test_a_page_of_letters(letters):
-    folder, text, (x, y) = letters
+def without_style(text):
+    return re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
+
+
+def test_a_page_of_letters(tmp_path):
+    folder, text = run_on(tmp_path, "EMNIST", "emnist-letters-", "test", 26)
+    x, y = tn.datasets.mnist(tmp_path)[1]
     page = Page(text)
     names = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    assert "digit" not in re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
+    assert "digit" not in without_style(text)
     model = tn.models.mnist_lite(num_classes=26)
     tn.load(model, folder / "weights.npz")
     p = tn.predict_proba(model, x)
@@ -258,20 +261,14 @@ def test_a_page_of_letters(letters):
     assert re.match(rf"What .* of test letter 0, an? {names[y[0]]}, ", page.text["feature-maps"][1])
 
 
-def test_a_page_of_images_of_anything(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(EXAMPLES)
-    report = importlib.import_module("report")
-    monkeypatch.setattr(report, "picture", lambda *arguments: "")
-    rng = np.random.default_rng(0)
-    x, y = rng.integers(0, 256, (30, 28, 28), np.uint8), np.arange(30) % 3
-    row = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
-    row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
-    path = tmp_path / "report.html"
-    report.write(path, tn.models.mnist_lite(0, num_classes=3), [row], {}, (x, y), None)
-    page = Page(path.read_text(encoding="utf-8"))
-    assert page.tables["confusion-matrix"][0] == ["label", "0", "1", "2"]
-    assert "of 30 images are read wrong" in page.text["confusion-matrix"][1]
-    assert "of test image 0, labelled 0, read as" in page.text["feature-maps"][1]
+def test_a_page_of_fashion(tmp_path):
+    _, text = run_on(tmp_path, "FashionMNIST", "", "t10k", 10)
+    y = tn.datasets.mnist(tmp_path)[1][1]
+    page = Page(text)
+    assert "digit" not in without_style(text)
+    assert page.tables["confusion-matrix"][0] == ["label", *"0123456789"]
+    assert "of 20 images are read wrong" in page.text["confusion-matrix"][1]
+    assert f"of test image 0, labelled {y[0]}, read as" in page.text["feature-maps"][1]
     assert "multiply-adds for one image." in page.text["network"][1]
 
 

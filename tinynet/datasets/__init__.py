@@ -78,7 +78,9 @@ def class_names(
     >>> class_names()
     ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9']
     """
-    names = EMNIST["digits"] if root is None else _files(root, split).class_names
+    names = _files(root, split).class_names
+    if root is None:
+        names = EMNIST["digits"]
     return None if names is None else list(names)
 
 
