@@ -124,14 +124,11 @@ def test_displacements_are_as_large_and_as_smooth_as_asked():
     assert abs(down_and_right) < 0.02
 
 
-@pytest.mark.parametrize("axis", [2, 3])
-def test_displacements_at_the_border_are_as_smooth_as_inside(axis):
-    d = RandomElastic(0.7, smoothness=3.0).draw((2000, 30, 26), one_rng())
-    for side in (1, -1):
-        border = np.moveaxis(d, axis, 0)[::side]
-        for distance in (1, 3, 6):
-            correlation = (border[0] * border[distance]).mean() / 0.49
-            assert abs(correlation - np.exp(-((distance / 3) ** 2) / 4)) < 0.03
+def test_displacements_at_the_border_are_as_smooth_as_inside():
+    weights = RandomElastic(smoothness=3.0)._blur(30).astype(float)  # (pixels, points of noise)
+    distance = np.arange(30)[:, None] - np.arange(30)
+    expected = np.exp(-((distance / 3) ** 2) / 4)  # of any two pixels, the first and last as well
+    np.testing.assert_allclose(weights @ weights.T, expected, atol=1e-4)
 
 
 def test_elastic_draws_the_affine_map_too():
@@ -220,7 +217,8 @@ def test_what_comes_from_far_outside_is_0(far, sign):
     assert (warp(x, EYE, NO_SHIFT + sign * far) == 0).all()
     d = np.full((1, 2, 9, 11), sign * far)
     assert (warp(x, EYE, NO_SHIFT, d) == 0).all()
-    assert (warp(x, EYE / far, NO_SHIFT + sign * far) == 0).all()  # infinite, and inf − inf
+    with np.errstate(all="ignore"):  # NumPy's warnings, where kernels are interpreted
+        assert (warp(x, EYE / far, NO_SHIFT + sign * far) == 0).all()  # infinite, or inf − inf
 
 
 def test_the_largest_settings_still_give_pictures():
