@@ -17,7 +17,7 @@ smoothing).
 
 import numpy as np
 
-from .layer import FLOATS
+from .contract import FLOATS
 
 
 class CrossEntropyLoss:

@@ -12,8 +12,8 @@ Needs the package onnx: pip install 'tinynet[onnx]'
 import numpy as np
 
 from .layers import AvgPool2d, BatchNorm2d, Conv2d, Flatten, Linear, MaxPool2d, ReLU
-from .sizes import positive_int
 from .weights_file import write_atomic
+from .windows import positive_int
 
 OPSET = 17  # the version of ONNX's operators; the file says it, too
 

@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .compiled import compile
-from .layer import Layer, Sequential
+from .layer import Layer
 from .layers import Linear, ReLU
 from .models import mnist_lite
-from .sizes import pair
+from .sequential import Sequential
 from .train import fit, predict_proba
+from .windows import pair
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

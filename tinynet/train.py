@@ -180,7 +180,7 @@ def evaluate(model, x, y, *, batch_size=128, progress=False):
     y = checked_data("evaluate", x, y, batch_size)
     loss = CrossEntropyLoss()
     total_loss = correct = 0
-    with evaluating(model), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+    with evaluating(), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
         for start in range(0, len(x), batch_size):
             labels = y[start : start + batch_size]
             logits = model(as_input(x[start : start + batch_size]))  # (n, k)
@@ -201,7 +201,7 @@ def predict_proba(model, x, *, batch_size=128):
     array([[0., 0., 0., 0., 0., 0., 0., 1., 0., 0.]], dtype=float32)
     """
     _checked_images("predict_proba", x, batch_size)
-    with evaluating(model):
+    with evaluating():
         starts = range(0, len(x), batch_size)
         return np.concatenate(
             [softmax(model(as_input(x[start : start + batch_size]))) for start in starts]
