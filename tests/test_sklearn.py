@@ -404,7 +404,7 @@ Y = np.arange(20) % 2
     (dict(image_shape="22"), X, Y, "image_shape: expected .*, got '22'"),
     (dict(image_shape=(2,)), X, Y, r"image_shape: expected an int or a pair.*, got \(2,\)"),
     (dict(image_shape=3), X, Y, "expected rows of 3·3 = 9 pixels.*, got 4"),
-    (dict(epochs=2.5), X, Y, "epochs"),
+    (dict(epochs=2.5), X, Y, "got 2.5"),
     (dict(batch_size=0), X, Y, "batch_size"),
     (dict(max_lr=-1), X, Y, "max_lr|lr"),
     (dict(average=1), X, Y, "average|decay"),
