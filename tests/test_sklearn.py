@@ -1,7 +1,9 @@
 """The scikit-learn classifier: its own checks of an estimator, and digits in its tools."""
 
+import copy
 import pickle
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 
 import numba
@@ -446,11 +448,28 @@ def test_settings_changed_after_fit_count_from_the_next_fit():
     assert model.fit(X, Y).input_shape_ == (4,)
 
 
-def test_a_pickle_is_the_classifier():
-    model = classifier(epochs=2).fit(X, Y)
-    kept = pickle.loads(pickle.dumps(model))
-    np.testing.assert_array_equal(kept.predict_proba(X), model.predict_proba(X))
-    assert kept.classes_.tolist() == [0, 1] and kept.n_features_in_ == 4
+def test_a_pickle_is_the_weights_and_not_the_last_rows():
+    x, y = np.random.default_rng(0).random((500, 784)), np.arange(500) % 2
+    model = classifier(epochs=1).fit(x, y)
+    p = model.predict_proba(x)
+    weights = sum(parameter.data.nbytes for parameter in model.model_.parameters())
+    assert len(pickle.dumps(model)) < weights + 3000
+    for same in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(same.predict_proba(x), p)
+        assert same.classes_.tolist() == [0, 1] and same.n_features_in_ == 784
+
+
+@pytest.mark.parametrize("image_shape", [None, (28, 28)])
+def test_threads_may_ask_the_same_classifier(image_shape, digits):
+    x, labels = digits
+    model = classifier(image_shape=image_shape, epochs=1).fit(x, labels)
+    parts = [x[i : i + n] for i, n in ((0, 1), (100, 200), (300, 37), (500, 150))]
+    alone = [model.predict_proba(part) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(5):
+            answers = list(pool.map(model.predict_proba, parts))
+            for answer, expected in zip(answers, alone, strict=True):
+                np.testing.assert_array_equal(answer, expected)
 
 
 @pytest.mark.parametrize("settings, words", [
