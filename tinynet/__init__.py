@@ -21,6 +21,7 @@ from .layers import (
 from .loss import CrossEntropyLoss
 from .onnx import export_onnx
 from .optim import SGD, OneCycleLR
+from .recipes import Recipe
 from .summary import summary
 from .train import evaluate, fit, predict_proba
 from .weights_file import load, save
@@ -41,6 +42,7 @@ __all__ = [
     "OneCycleLR",
     "Parameter",
     "ReLU",
+    "Recipe",
     "SGD",
     "Sequential",
     "WeightAverage",
