@@ -31,6 +31,39 @@ def whole_number(value, what, at_least=1):
     return whole
 
 
+class Checked:
+    """An attribute that is checked whenever it is set, by check(value, what), and kept as that.
+
+    >>> class Layer:
+    ...     size = Checked(whole_number)
+    >>> layer = Layer()
+    >>> layer.size = 0
+    Traceback (most recent call last):
+    ValueError: Layer: size: expected at least 1, got 0
+    """
+
+    def __init__(self, check):
+        self.check = check
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __set__(self, layer, value):
+        vars(layer)[self.name] = self.check(value, f"{type(layer).__name__}: {self.name}")
+
+
+def number_up_to(most):
+    """A check for `Checked`: numbers in 0 … most, as floats."""
+
+    def check(value, what):
+        if not isinstance(value, numbers.Real) or not 0 <= value <= most:
+            owner, name = what.split(": ")
+            raise ValueError(f"{owner}: expected {name}, a number in 0 … {most}, got {value!r}")
+        return float(value)
+
+    return check
+
+
 def number(value, what, at_least=-math.inf, at_most=math.inf):
     """value as a finite float in at_least … at_most; TypeError or ValueError as above.
 

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 import numpy as np
 
 from .checks import whole_number
+from .contract import FLOATS
 from .errors import NotFiniteError
 from .files import check_place
 from .fingerprint import detached
 from .inputs import as_input, augmented
-from .layer import FLOATS, Layer
+from .layer import Layer
 from .non_finite import check_model_is_finite
 from .recipes import Recipe
 from .state import evaluating, preserved
@@ -152,7 +153,7 @@ def _traced(model, image, sizes):
 
     Raises where a layer that says what it takes does not take such a batch.
     """
-    with preserved(model), evaluating(model), np.errstate(all="ignore"):
+    with preserved(model), evaluating(), np.errstate(all="ignore"):
         y, passed = image, []
         for layer in model.leaves():
             passed.append((layer, y.shape[1:]))
@@ -187,7 +188,7 @@ def checked_test_data(
     check_model(who, model)
     check_images(who, x)
     y = checked_labels(who, x, y)
-    with evaluating(model):
+    with evaluating():
         check_range(who, y, class_count(who, model, x, batch_size))
     return y
 

@@ -29,8 +29,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .contract import FLOATS
 from .errors import GradientError
-from .layer import FLOATS, Layer
+from .layer import Layer
 from .state import preserved
 
 DIRECTIONS = 10  # random ones, for an array too large to be checked entry by entry

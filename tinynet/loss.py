@@ -18,7 +18,7 @@ smoothing).
 import numpy as np
 
 from .checks import setting
-from .layer import FLOATS
+from .contract import FLOATS
 
 
 class CrossEntropyLoss:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .layer import Sequential
 from .layers import AvgPool2d, BatchNorm2d, Conv2d, Flatten, MaxPool2d, ReLU
+from .sequential import Sequential
 from .weights_file import load
 
 PRETRAINED = Path(__file__).parent / "weights" / "mnist_lite.npz"

@@ -1,7 +1,6 @@
 """Numbers that are not finite: found before they spread, and traced to where they came from."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -24,24 +23,6 @@ def check_model_is_finite(model: Layer) -> None:
     """NotFiniteError that names the first parameter or buffer that is not finite."""
     check_state_is_finite((name, p.data) for name, p in model.named_parameters())
     check_state_is_finite(model.named_buffers())
-
-
-@contextmanager
-def undo_buffers(model: Layer) -> Iterator[None]:
-    """If the with statement ends in an error, the model's buffers are as they were before it."""
-    buffers = [
-        (layer, name, getattr(layer, name))
-        for _, layer in model.named_layers()
-        for name in layer.buffer_names
-    ]
-    values = [buffer.copy() for _, _, buffer in buffers]
-    try:
-        yield
-    except BaseException:
-        for (layer, name, buffer), value in zip(buffers, values, strict=True):
-            buffer[...] = value  # forward may have written into the array …
-            setattr(layer, name, buffer)  # … or put another in its place
-        raise
 
 
 def origin(model: Layer, inputs: np.ndarray) -> str:
@@ -69,7 +50,7 @@ def culprits(model: Layer, inputs: np.ndarray) -> list:
 
     Each goes through the layers by itself, in evaluation mode, where images do not mix.
     """
-    with preserved(model), evaluating(model), np.errstate(all="ignore"):
+    with preserved(model), evaluating(), np.errstate(all="ignore"):
         peaks = np.array([_peaks(model, inputs[i : i + 1]) for i in range(len(inputs))])  # (n, …)
         usual = np.median(peaks, axis=0)
         absurd = ~(peaks <= ABSURD * usual) & (usual > 0)  # NaN, too

@@ -19,9 +19,10 @@ from .errors import NotFiniteError
 from .inputs import batches
 from .layer import Layer
 from .loss import CrossEntropyLoss
-from .non_finite import check_state_is_finite, undo_buffers
+from .non_finite import check_state_is_finite
 from .optim import SGD, OneCycleLR
 from .recipes import Recipe
+from .state import undone_on_error
 
 COLUMNS = ("epoch", "loss", "accuracy", "test_loss", "test_accuracy", "lr", "momentum", "seconds")
 
@@ -79,6 +80,7 @@ class Run:
             self.schedule = schedule(self.optimizer)
         self.average = WeightAverage(model, recipe.average) if recipe.average else None
         self.position, self.history = Position(), []
+        self._with_buffers = [pair for pair in model.named_layers() if pair[1].buffer_names]
         self._started = time.perf_counter()
 
     def step(self, inputs: np.ndarray, labels: np.ndarray) -> float:
@@ -88,12 +90,13 @@ class Run:
         all: if anything in it raises, weights and running statistics are as they were before.
         NotFiniteError, a FloatingPointError, if the loss or a running statistic is not finite.
         """
-        with undo_buffers(self.model):
+        with undone_on_error([layer for _, layer in self._with_buffers]):
             logits = self.model(inputs)  # (n, k)
             loss = self.loss(logits, labels)
             if not np.isfinite(loss):
                 raise NotFiniteError("the loss is not finite")
-            check_state_is_finite(self.model.named_buffers())
+            for prefix, layer in self._with_buffers:
+                check_state_is_finite((prefix + name, a) for name, a in layer.own_buffers())
             self.model.backward_parameters(self.loss.backward())
             self.optimizer.step()
         self.schedule.step()

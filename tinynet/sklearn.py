@@ -11,11 +11,11 @@ Needs the package scikit-learn: pip install scikit-learn
 import numpy as np
 
 from .compiled import compile
-from .layer import Sequential
 from .layers import Linear, ReLU
 from .models import mnist_lite
-from .sizes import pair
+from .sequential import Sequential
 from .train import fit, predict_proba
+from .windows import pair
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin

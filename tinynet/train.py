@@ -195,7 +195,7 @@ def _evaluate(who, model, test, batch_size, progress):
     x, y = test
     loss = CrossEntropyLoss()
     total_loss = correct = 0
-    with evaluating(model), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
+    with evaluating(), progress_bar(-(-len(x) // batch_size), "Testing", progress) as bar:
         for start in range(0, len(x), batch_size):
             labels = y[start : start + batch_size]
             logits = _logits(who, model, x[start : start + batch_size], start)  # (n, k)
@@ -225,7 +225,7 @@ def predict_proba(model: Layer, x: np.ndarray, *, batch_size: int = 128) -> np.n
     batch_size = count(batch_size, "predict_proba", "batch_size")
     check_images("predict_proba", x)
     starts = range(0, len(x), batch_size)
-    with evaluating(model):
+    with evaluating():
         logits = [_logits("predict_proba", model, x[i : i + batch_size], i) for i in starts]
     return np.concatenate([softmax(some) for some in logits])
 
