@@ -52,6 +52,11 @@ def idx_gz(path):
     path.write_bytes(gzip.compress(path.read_bytes(), mtime=0))
 
 
+def idx_int32(path):
+    table = np.random.default_rng(0).integers(-(2**31), 2**31, (20, 8)).astype(">i4")
+    path.write_bytes(bytes([0, 0, 0x0C, 2, 0, 0, 0, 20, 0, 0, 0, 8]) + table.tobytes())
+
+
 def safetensors(path):
     pytest.importorskip("safetensors")
     tn.save(small_network(1), path)
@@ -69,6 +74,11 @@ def load_checkpoint(model, path):
 def load_idx(model, path):
     images = read_idx(path, ndim=3)
     assert images.dtype == np.uint8 and images.ndim == 3
+
+
+def load_idx_int32(model, path):
+    table = read_idx(path, ndim=2, dtype="int32")
+    assert table.dtype == np.int32 and table.ndim == 2
 
 
 def damaged(content, rng):
@@ -107,6 +117,7 @@ def damaged(content, rng):
     (safetensors, load_weights, "weights.safetensors"),
     (idx, load_idx, "images-idx3-ubyte"),
     (idx_gz, load_idx, "images-idx3-ubyte.gz"),
+    (idx_int32, load_idx_int32, "labels-idx2-int"),
 ])  # fmt: skip
 def test_damaged_files(make, load, name, tmp_path):
     path = tmp_path / name
