@@ -42,6 +42,8 @@ class WeightAverage:
     """
 
     def __init__(self, model: Layer, decay: float):
+        if not isinstance(model, Layer):
+            raise TypeError(f"WeightAverage: expected a Layer, got {type(model).__name__}")
         self.decay = checked_decay(decay)
         self.steps = 0
         self._parameters = [p for p in model.parameters() if p.requires_grad]

@@ -4,6 +4,7 @@ Each function raises ValueError or TypeError that begins with `who` and says wha
 what came.
 """
 
+import inspect
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from .state import evaluating, preserved
 
 BLOCK = 1024  # images looked at together
 PROBE = 1024  # images, at most, that an augmentation is tried on
+ARRAYS = (np.ndarray, np.memmap)  # a matrix or a masked array computes otherwise
 SCALE = 2.5  # by which augmentation may spread or flatten the values of images
 
 # -- images and labels --
@@ -46,7 +48,7 @@ def check_model(who: str, model: Layer) -> None:
 def check_images(who: str, x: np.ndarray) -> None:
     """Images (N, …), N ≥ 1, of uint8 or of finite float32 or float64."""
     expected = f"{who}: expected images (N, …), N ≥ 1"
-    if not isinstance(x, np.ndarray) or isinstance(x, np.ma.MaskedArray):
+    if type(x) not in ARRAYS:
         raise ValueError(f"{expected}: expected a NumPy array, got {_kind(x)}")
     if x.ndim < 2 or 0 in x.shape:
         raise ValueError(f"{expected}, got {x.shape}")
@@ -65,7 +67,7 @@ def check_images(who: str, x: np.ndarray) -> None:
 
 def checked_labels(who: str, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """y as an array of N integers, one for each image; a list of ints is one, too."""
-    if not isinstance(y, (np.ndarray, list, tuple)) or isinstance(y, np.ma.MaskedArray):
+    if type(y) not in (*ARRAYS, list, tuple):
         raise ValueError(f"{who}: expected labels (N,), a NumPy array, got {_kind(y)}")
     try:
         y = np.asarray(y)
@@ -134,7 +136,7 @@ def class_count(who: str, model: Layer, x: np.ndarray, batch_size: int) -> int:
     try:
         shapes = [model.output_shape((size, *image.shape[1:])) for size in sizes]
         if None in shapes:
-            shapes = _traced(model, image, sizes)
+            shapes = (_traced if model.training else _asked)(model, image, sizes)
     except (ValueError, TypeError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         batches = " and ".join(map(str, sizes))
@@ -148,8 +150,20 @@ def class_count(who: str, model: Layer, x: np.ndarray, batch_size: int) -> int:
     return shapes[0][1]
 
 
-def _traced(model, image, sizes):
+def _asked(model, image, sizes):
     """[the shape of the network's output] for batches of these sizes, of which image (1, …) is one.
+
+    In evaluation, where nothing changes.
+    """
+    y = model(image)
+    if not isinstance(y, np.ndarray) or len(y) != 1:
+        got = getattr(y, "shape", type(y).__name__)
+        raise ValueError(f"expected logits (1, K) of one image, got {got}")
+    return [(size, *y.shape[1:]) for size in sizes]
+
+
+def _traced(model, image, sizes):
+    """What _asked gives, before training: each layer, too, is asked for batches of these sizes.
 
     Raises where a layer that says what it takes does not take such a batch.
     """
@@ -174,6 +188,11 @@ def checked_training_data(
 ) -> np.ndarray:
     """y as an array, if the network can be trained on images x and labels y."""
     check_model(who, model)
+    if not any(p.requires_grad for p in model.parameters()):
+        raise ValueError(
+            f"{who}: expected a parameter to train, got a network that has none, or all of whose "
+            "parameters are left out of training (requires_grad is False)"
+        )
     check_images(who, x)
     y = checked_labels(who, x, y)
     with as_in_training(model):
@@ -230,6 +249,15 @@ def checked_augmentation(who: str, model: Layer, x: np.ndarray, recipe: Recipe) 
     size = min(len(x), recipe.batch_size, PROBE)
     images = x[np.linspace(0, len(x) - 1, size).astype(int)]
     augment = detached(recipe.augment)
+    try:
+        inspect.signature(augment).bind(images, None)
+    except TypeError:
+        raise TypeError(
+            f"{who}: augment: expected a function of (images, rng), got one of "
+            f"{inspect.signature(augment)}"
+        ) from None
+    except ValueError:
+        pass  # it does not say what it takes
     try:
         made = augmented(images.copy(), augment, np.random.default_rng(0))
     except (ValueError, TypeError) as error:

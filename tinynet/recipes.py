@@ -57,10 +57,12 @@ class Recipe(Mapping):
             label_smoothing=self._number("label_smoothing", checked_smoothing),
             average=self._number("average", checked_decay),
         )
-        if self.augment is not None and not callable(self.augment):
+        if self.augment is not None and (
+            isinstance(self.augment, type) or not callable(self.augment)
+        ):
             raise TypeError(
-                "Recipe: augment: expected a function of (images, rng), or None, "
-                f"got {type(self.augment).__name__}"
+                "Recipe: augment: expected a function of (images, rng), an object that is called "
+                f"like one, or None, got {self.augment!r}"
             )
         for name, value in values.items():
             object.__setattr__(self, name, value)  # 32 for 32.0

@@ -227,14 +227,9 @@ class Run:
 def decay_groups(model: Layer, weight_decay: float) -> list:
     """Parameter groups: weight decay for matrices and kernels, none for biases and BatchNorm.
 
-    Parameters whose requires_grad is False are in none; ValueError if no other is left.
+    Parameters whose requires_grad is False are in none.
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
-    if not parameters:
-        raise ValueError(
-            "expected a parameter to train, got a network that has none, or all of whose "
-            "parameters are left out of training (requires_grad is False)"
-        )
     groups = [
         {"params": [p for p in parameters if p.data.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.data.ndim <= 1], "weight_decay": 0.0},

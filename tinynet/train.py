@@ -14,6 +14,7 @@ import numpy as np
 from .checkpoint import Checkpoint
 from .checks import count
 from .data_checks import (
+    as_in_training,
     begin_training,
     check_files,
     check_images,
@@ -105,7 +106,8 @@ def fit(
     if checkpoint_path is not None:
         data = data_settings("training", x, y) | (data_settings("test", *test) if test else {})
         own = recipe_settings(recipe, made) | {"seed": described(seed)} | data
-        checkpoint = Checkpoint(checkpoint_path, run, own | network_settings(model))
+        with as_in_training(model):
+            checkpoint = Checkpoint(checkpoint_path, run, own | network_settings(model))
         if resume and checkpoint.path.exists():
             checkpoint.load()
             write_history(run.history, history_path)
