@@ -162,29 +162,25 @@ def test_every_length_and_every_bit_of_a_checkpoint(tmp_path):
         run.step(rng.standard_normal((5, 3), np.float32), np.arange(5) % 2)
         return run, Checkpoint(tmp_path / "checkpoint.npz", run, {"epochs": 1})
 
-    def load():
-        run, own = begun(1)
-        models.append(run.model)
-        own.load()
-
-    models, (saved, first) = [], begun(0)
-    first.save()
-    path, saved = tmp_path / "checkpoint.npz", saved.model.state_dict()
+    (first, checkpoint), (run, own) = begun(0), begun(1)
+    checkpoint.save()
+    path, saved = tmp_path / "checkpoint.npz", first.model.state_dict()
     content = path.read_bytes()
-    before = begun(1)[0].model.state_dict()
+    start, before = run.state_dict(), run.model.state_dict()
 
     def refused(damaged):
         path.write_bytes(damaged)
         try:
-            load()
+            own.load()
         except ValueError as error:
             assert "checkpoint.npz: no checkpoint of this run" in str(error)
             assert isinstance(error, tn.FileFormatError) or "these differ: " in str(error)
-            for name, array in models.pop().state_dict().items():
+            for name, array in run.model.state_dict().items():
                 np.testing.assert_array_equal(array, before[name])
             return True
-        for name, array in models.pop().state_dict().items():  # all of it, as it was saved
+        for name, array in run.model.state_dict().items():  # all of it, as it was saved
             np.testing.assert_array_equal(array, saved[name])
+        run.load_state_dict(start)
         return False
 
     assert not refused(content)

@@ -20,7 +20,8 @@ from .run import Run
 from .weights_file import read_checked, read_data, read_header, read_npz, write_npz
 
 MAX_TEXT = 1_000_000  # bytes of settings
-MAX_SHOWN = 60  # characters of a value in a message
+MAX_SHOWN, MOST = 150, 8  # characters of a value, and values, in a message
+NOTHING = ("nothing", None)
 WHAT = "no checkpoint of this run"
 
 
@@ -39,7 +40,7 @@ class Checkpoint:
                 f"a checkpoint holds at most {MAX_TEXT:,} bytes of settings of a network and its "
                 f"training, got {len(text):,}"
             )
-        self.settings = json.loads(text)  # as a file gives them back: lists for tuples
+        self.settings = _texts(json.loads(text))  # as a file gives them back: lists for tuples
         self._text = np.frombuffer(text, np.uint8)
 
     def save(self) -> None:
@@ -69,21 +70,23 @@ class Checkpoint:
 
 
 def differences(theirs: dict, ours: dict) -> list:
-    """["name: value in the file, value here"] of all settings that differ."""
+    """["name: value in the file, value here"] of settings that differ, as _texts gives them."""
     names = [*ours, *(name for name in theirs if name not in ours)]
-    return [
-        f"{_shown(name)}: {_value(theirs, name)} in the file, {_value(ours, name)} here"
+    differ = [
+        f"{_shown(name)}: {_shown(theirs.get(name, NOTHING)[0])} in the file, "
+        f"{_shown(ours.get(name, NOTHING)[0])} here"
         for name in names
-        if _value(theirs, name, repr) != _value(ours, name, repr)
+        if theirs.get(name) != ours.get(name)
     ]
+    return differ[:MOST] + ([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])
 
 
-def _value(settings, name, show=None):
-    """A text for one of the settings, whole if show is repr."""
-    if name not in settings:
-        return "nothing"
-    value = settings[name]
-    return repr(value) if show else _shown(value if isinstance(value, str) else repr(value))
+def _texts(settings):
+    """{name: (the value's text, its type)}."""
+    return {
+        name: (value if isinstance(value, str) else repr(value), type(value))
+        for name, value in settings.items()
+    }
 
 
 def _shown(text):
@@ -115,4 +118,4 @@ def _read_settings(file, _):
     settings = json.loads(text.tobytes())
     if not isinstance(settings, dict):
         raise ValueError(f"settings: expected names and values, got {type(settings).__name__}")
-    return text, settings
+    return text, _texts(settings)
