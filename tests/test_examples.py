@@ -270,7 +270,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     assert_same_weights(piped, whole)
 
     refused = mnist_lite("--resume", stopped, "--seed", 1)
-    assert refused.returncode != 0 and "these differ: settings.seed" in refused.stderr
+    assert refused.returncode != 0 and "these differ: seed: 0 in the file, 1 here" in refused.stderr
     path = stopped / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:-1])
     refused = mnist_lite("--resume", stopped)

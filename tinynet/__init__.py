@@ -21,6 +21,7 @@ from .layers import (
 from .loss import CrossEntropyLoss
 from .onnx import export_onnx
 from .optim import SGD, OneCycleLR
+from .recipes import Recipe
 from .sequential import Sequential
 from .summary import summary
 from .train import evaluate, fit, predict_proba
@@ -42,6 +43,7 @@ __all__ = [
     "OneCycleLR",
     "Parameter",
     "ReLU",
+    "Recipe",
     "SGD",
     "Sequential",
     "WeightAverage",

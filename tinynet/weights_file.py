@@ -129,7 +129,7 @@ def read_npz(file, own):
         starts, misfits = {}, []
         for name, here in own.items():
             entry = archive.getinfo(f"{name}.npy")
-            shape, dtype, starts[name] = _read_header(archive, entry)
+            shape, dtype, starts[name] = read_header(archive, entry)
             size = starts[name] + here.nbytes
             if (shape, dtype) != (here.shape, here.dtype):
                 misfits.append(_misfit(name, here, shape, dtype))
@@ -137,7 +137,7 @@ def read_npz(file, own):
                 misfits.append(f"{name}: expected {size} bytes, got {entry.file_size}")
         if misfits:
             raise ValueError(_few(misfits, "; "))
-        return {name: _read_data(archive, name, starts[name], own[name]) for name in own}
+        return {name: read_data(archive, name, starts[name], own[name]) for name in own}
 
 
 def _safetensors_reader():
@@ -225,7 +225,7 @@ def _check_names(expected, filenames):
         )
 
 
-def _read_header(archive, entry):
+def read_header(archive, entry):
     """shape, dtype, and the number of bytes before the data."""
     # The other methods of zip unpack without a limit: a few bytes could fill the memory.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -248,7 +248,7 @@ def _read_header(archive, entry):
         return shape, dtype, data.tell()
 
 
-def _read_data(archive, name, start, here):
+def read_data(archive, name, start, here):
     with archive.open(f"{name}.npy") as entry:
         entry.read(start)
         data = entry.read(here.nbytes)  # to the end of the entry: zipfile compares its checksum
