@@ -52,13 +52,13 @@ def fit(
     *,
     recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     test: tuple | None = None,
-    seed=0,
+    seed: int | np.random.Generator | None = 0,
     history_path: str | os.PathLike | None = None,
     checkpoint_path: str | os.PathLike | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
     progress: bool = True,
-    **settings,
+    **settings: object,
 ) -> list:
     """Train a classifier with SGD (Nesterov) on a one-cycle schedule; returns its history.
 
