@@ -400,8 +400,11 @@ def where(options):
             setattr(thing, name, wrapped)
 
         for thing in things:
-            for name, into in zip(("forward", "backward"), times[id(thing)], strict=True):
-                wrap(thing, name, into)
+            forward, backward = times[id(thing)]
+            wrap(thing, "forward", forward)
+            wrap(thing, "backward", backward)
+            if hasattr(thing, "backward_parameters"):  # of the first layer that learns
+                wrap(thing, "backward_parameters", backward)
         return times
 
     ours = timed(net.stages)

@@ -17,7 +17,7 @@ import numpy as np
 
 # What holds no parts, for certain: looked at no further.
 PLAIN = (int, float, complex, str, bytes, type(None), np.generic, np.dtype, range, type)
-PLAIN += (types.ModuleType, types.BuiltinFunctionType)
+PLAIN += (types.ModuleType, types.BuiltinFunctionType, types.FunctionType, types.MethodType)
 DEPTH = 4  # how far objects are searched that should hold no parts
 
 
@@ -43,8 +43,8 @@ def parts_of(layer, skip=()):
         for name, holder, part in hidden:
             if id(part) not in known:
                 raise TypeError(
-                    f"{_title(layer)}.{name}: holds {part} in a {type(holder).__name__}, where it "
-                    "would not be found, trained and saved; make it an attribute, or part of a "
+                    f"{_title(layer)}.{name}: holds a {_title(part)} in a {_title(holder)}, where "
+                    "it would not be found, trained and saved; make it an attribute, or part of a "
                     "list, tuple or dict (of the layer around it keep a weakref.ref)"
                 )
     return found
@@ -98,20 +98,8 @@ def _contents(value):
         return list(value)
     if isinstance(value, functools.partial):
         return [value.func, *value.args, *value.keywords.values()]
-    if isinstance(value, types.FunctionType):
-        cells = [_in_cell(cell) for cell in value.__closure__ or ()]
-        return [*cells, *(value.__defaults__ or ())]
-    if isinstance(value, types.MethodType):
-        return [value.__self__]
     return list(getattr(value, "__dict__", {}).values())
 
 
-def _in_cell(cell):
-    try:
-        return cell.cell_contents
-    except ValueError:  # a variable that is not set yet
-        return None
-
-
-def _title(layer):
-    return type(layer).__name__
+def _title(thing):
+    return type(thing).__name__

@@ -12,9 +12,11 @@ or a training pass between its forward and its backward, could see.
 import os
 import sys
 import threading
+import time
 from threading import get_ident
 
 PATIENCE = 0.05  # seconds between looks whether a pass that others wait for is still there
+LONGEST = 120  # seconds to wait for one pass: it may be waiting for this one
 
 
 class _Here(threading.local):
@@ -25,7 +27,7 @@ class _Here(threading.local):
 
 
 here = _Here()
-_running = []  # passes, in all threads
+_running, _waiting = [], []  # passes, in all threads
 _changed = threading.Condition()
 
 
@@ -41,7 +43,7 @@ class Pass:
         self.thread, self.frame = get_ident(), sys._getframe(1)
         self.training = self.network.training
         with _changed:
-            if _running:
+            if _running or _waiting:
                 self._wait_for_others()
             _running.append(self)
 
@@ -53,29 +55,44 @@ class Pass:
         self.frame = None
 
     def _wait_for_others(self):
-        layers = None
-        while True:
-            waiting = False
-            for other in list(_running):
-                if other.thread == self.thread:
-                    if other.network is self.network and other.is_there():
-                        raise RuntimeError(
-                            f"{_title(self.network)}: called again from inside its own pass; what "
-                            "its layers keep for backward would be lost: use a copy of it there"
-                        )
-                    continue
-                layers = layers or _layers(self.network)
-                if layers.isdisjoint(_layers(other.network)) or not other.is_there():
-                    continue
+        """Wait, in the order of arrival; or raise, where waiting would not help."""
+        _waiting.append(self)
+        before, since = None, time.monotonic()
+        try:
+            while (other := self._first_to_wait_for()) is not None:
+                if other is not before:
+                    before, since = other, time.monotonic()
+                if time.monotonic() - since > LONGEST:
+                    raise RuntimeError(
+                        f"{_title(self.network)}: waited {LONGEST} s for another thread's pass of "
+                        "these layers; a layer may not wait for threads that run its own parts"
+                    )
+                _changed.wait(PATIENCE)
+        finally:
+            _waiting.remove(self)
+
+    def _first_to_wait_for(self):
+        """A pass that has to end before this one may begin, or None."""
+        layers, within = _layers(self.network), False
+        for other in list(_running):
+            if other.thread == self.thread:
+                within = True
+                if other.network is self.network and other.is_there():
+                    raise RuntimeError(
+                        f"{_title(self.network)}: called again from inside its own pass; what its "
+                        "layers keep for backward would be lost: use a copy of it there"
+                    )
+            elif not layers.isdisjoint(_layers(other.network)) and other.is_there():
                 if other.training and self.training:
                     raise RuntimeError(
                         f"{_title(self.network)}: another thread is training these layers; train "
                         "in one thread at a time, or give each a copy (copy.deepcopy)"
                     )
-                waiting = True
-            if not waiting:
-                return
-            _changed.wait(PATIENCE)
+                return other
+        if within:  # inside a pass that runs, and that the waiting ones may wait for
+            return None
+        earlier = _waiting[: _waiting.index(self)]
+        return next((p for p in earlier if not layers.isdisjoint(_layers(p.network))), None)
 
     def is_there(self):
         """False for a pass that an interrupt ended before its __exit__ was reached."""
@@ -99,6 +116,7 @@ def _forget_passes():
     """A forked process has none of its parent's threads."""
     global _changed
     _running.clear()
+    _waiting.clear()
     _changed = threading.Condition()
 
 

@@ -11,6 +11,7 @@ from .contract import (
     check_marks,
     checked_backward,
     checked_forward,
+    is_own,
     marks,
     read_only,
 )
@@ -40,9 +41,8 @@ class Sequential(Layer):
     def _checked_layers(self):
         """[layer] as they are now: `layers` may be changed at any time, by another thread too."""
         layers = list(self.layers)
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layer {i} is a {type(layer).__name__}, not a Layer")
+        for i in [i for i, layer in enumerate(layers) if not isinstance(layer, Layer)]:
+            raise TypeError(f"Sequential: layer {i} is a {type(layers[i]).__name__}, not a Layer")
         if len(set(map(id, layers))) < len(layers):
             twice = [i for i, a in enumerate(layers) if any(a is b for b in layers[:i])]
             raise ValueError(
@@ -61,12 +61,16 @@ class Sequential(Layer):
     def forward(self, x):
         with Pass(self):
             layers, shapes = self._checked_layers(), []
-            self.check(x)  # all layers' shapes, before the first of them changes anything
+            try:
+                self.check(x)  # all layers' shapes, before the first of them changes anything
+            except RecursionError:
+                list(self.named_layers())  # says where the network is inside itself
+                raise
             with self._undone_on_error():
                 y = x.view(np.ndarray)
                 for i, layer in enumerate(layers):
                     shapes.append(y.shape)
-                    with named(i):
+                    with named(i, giver=layers[i - 1] if i else None):
                         y = checked_forward(layer, y, is_last=i == len(layers) - 1)
             if not layers:
                 return x
@@ -108,8 +112,11 @@ class Sequential(Layer):
     def _begin_backward(self, dy):
         """(layers, shape of each one's x, its dtype) of the forward that this backward belongs to.
 
-        Raises if there is none, dy does not look like its y, or another pass came between.
+        Raises if dy does not look like its y, or another pass came between.
         """
+        if self._kept() is None:  # its layers may have been called one by one, by hand
+            layers = self._checked_layers()
+            return layers, [None] * len(layers), None
         self._check_dy(dy)
         layers, shapes, dtype, marked = self.saved(dy)
         check_marks(marked, self)
@@ -126,14 +133,14 @@ class Sequential(Layer):
                 check_dy(dy, kept.shape, kept.dtype, layers[-1])
 
     def check(self, x):
-        for i, layer in enumerate(self.layers[:1]):
+        for i, layer in enumerate(self._checked_layers()[:1]):
             with named(i):
                 layer.check(x)
         check_array(x, self)
         self.output_shape(x.shape)
 
     def output_shape(self, shape):
-        for i, layer in enumerate(list(self.layers)):
+        for i, layer in enumerate(self._checked_layers()):
             with named(i):
                 shape = layer.output_shape(shape)
             if shape is None:
@@ -169,19 +176,24 @@ def first_that_learns(layers: list) -> int:
 
 
 class named:
-    """Say in an error which layer of the network it came from: layer i, inside it layer j, …"""
+    """Say in an error which layer of the network it came from: layer i, inside it layer j, …
 
-    def __init__(self, *path):
-        self.path = path
+    giver: the layer whose answer it was given, which is named, too, if it is a reader's own.
+    """
+
+    def __init__(self, *path, giver=None):
+        self.path, self.giver = path, giver
 
     def __enter__(self):
         pass
 
     def __exit__(self, kind, error, traceback):
-        if self.path and isinstance(error, (ValueError, TypeError)):
+        if (self.path or self.giver) and isinstance(error, (ValueError, TypeError)):
             kind = TypeError if isinstance(error, TypeError) else ValueError
             where = "".join(f"layer {i} of Sequential: " for i in self.path)
-            raise kind(f"{where}{error}") from error
+            is_readers = self.giver and not is_own(self.giver) and type(self.giver) not in CHAINS
+            source = f" (it is what {self.giver} returned)" if is_readers else ""
+            raise kind(f"{where}{error}{source}") from error
 
 
 CHAINS.add(Sequential)

@@ -53,7 +53,7 @@ def undone_on_error(parts):
 
 def _buffers(parts):
     """A function that puts the buffers of layers back to what they are now."""
-    buffers = [(part, name, getattr(part, name)) for part in parts for name in part.buffer_names]
+    buffers = [(part, name, buffer) for part in parts for name, buffer in part.own_buffers()]
     values = [buffer.copy() for _, _, buffer in buffers]
 
     def put_back():

@@ -65,6 +65,15 @@ class Compiled(Sequential):
         flat = type(self.model) is Sequential and self.model.leaves() == self.model.layers
         return self.model.layers if flat else tuple(self.model.leaves())
 
+    @property
+    def training(self):
+        """As the model's, whose layers it runs."""
+        return self.model.training
+
+    @training.setter
+    def training(self, mode):
+        self.model.training = mode
+
     def prepare(self, layers):
         """Choose the stages for these layers."""
         from .memory import Memory, Scratch
@@ -114,14 +123,14 @@ class Compiled(Sequential):
         # a copy: in C order, and the caller may change x before backward
         y = self.scratch("x", x.shape, x.dtype)
         y.array[...] = x
-        shapes, known = [], True
+        shapes, known, giver = [], True, None
         for stage, start in zip(self.stages, self.starts, strict=True):
             shapes.append(y.shape)
-            with named(*self.paths[start]):
+            with named(*self.paths[start], giver=giver):
                 if not known:
                     stage.layer.check(y.array)  # a reader's layer may give any shape
                 y = stage.forward(y)
-            known = known and stage.gives_known_shape
+            known, giver = known and stage.gives_known_shape, stage.layer
         return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
     def backward(self, dy):

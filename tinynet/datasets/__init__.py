@@ -159,7 +159,7 @@ def _shipped(folder, name):
     expected, got = SHA256[name], hashlib.sha256(path.read_bytes()).hexdigest()
     if got != expected:
         raise FileFormatError(
-            f"{path}: damaged: expected SHA-256 {expected}, got {got}; reinstall tinynet"
+            f"{path}: damaged: expected SHA-256 {expected}, got {got}; reinstall tinynet-numpy"
         )
     return path
 
