@@ -318,9 +318,16 @@ def test_mnist_lite_validates_on_training_digits(tmp_path, monkeypatch):
         module.main(module.parse(["--validate", "--out", str(tmp_path / "runs")]))
 
 
-def benchmark(*arguments):
+def benchmark(*arguments, prefix=()):
     return subprocess.run(
-        [sys.executable, EXAMPLES / "benchmark.py", "--rounds=1", "--seconds=0", *arguments],
+        [
+            sys.executable,
+            *prefix,
+            EXAMPLES / "benchmark.py",
+            "--rounds=1",
+            "--seconds=0",
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
@@ -331,7 +338,11 @@ def benchmark(*arguments):
 @pytest.mark.parametrize(
     "arguments, rows",
     [
-        ([], ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]),
+        pytest.param(  # PyTorch, where it is there, compiles for a minute
+            [],
+            ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"],
+            marks=pytest.mark.slow,
+        ),
         (["--where"], ["Conv2d(1→8, k=3, p=1)", "MaxPool2d(k=2)", "whole step, with loss and SGD"]),
         pytest.param(  # compiles every kernel anew
             ["--no-avx512", "--threads=1"],
@@ -346,6 +357,17 @@ def test_benchmark_prints_its_table(arguments, rows):
     assert done.returncode == 0, done.stderr
     for row in rows:
         assert f"| {row} |" in done.stdout
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+def test_benchmark_without_pytorch():
+    code = "import runpy, sys; sys.modules['torch'] = None; "
+    code += "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = benchmark("--batch-size=8", prefix=["-c", code])
+    assert done.returncode == 0, done.stderr
+    for row in ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]:
+        assert f"| {row} |" in done.stdout
+    assert "PyTorch" not in done.stdout
 
 
 def test_benchmark_counts_what_the_summary_counts():
