@@ -725,6 +725,7 @@ def test_it_starts_by_one_command_and_ends_by_ctrl_c():
         assert connection.getresponse().read().startswith(b"<!doctype html>")
         process.send_signal(signal.SIGINT)  # while a connection is open
         out, err = process.communicate(timeout=20)
+        connection.close()
     finally:
         process.kill()
     assert (process.returncode, out.strip(), err) == (0, "Ended.", "")

@@ -168,11 +168,11 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     assert_same_weights(stopped, whole)
 
     # the pipe that it prints to is closed: the reader of `… | head` has seen enough
-    process = start(*common, tmp_path / "piped")
-    next(line for line in process.stdout if "Test Accuracy" in line)
-    process.stdout.close()
-    error = process.stderr.read()
-    assert process.wait() == 1 and "Traceback" not in error and "ignored" not in error
+    with start(*common, tmp_path / "piped") as process:
+        next(line for line in process.stdout if "Test Accuracy" in line)
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 1 and "Traceback" not in error and "ignored" not in error
     (piped,) = (tmp_path / "piped").iterdir()
     assert f"mnist_lite: stopped: [Errno 32] Broken pipe; to go on: {sys.executable}" in error
     assert mnist_lite("--resume", piped).returncode == 0
@@ -216,7 +216,8 @@ def test_killed_at_random_moments(digits, tmp_path):
                 else:
                     shutil.rmtree(out, ignore_errors=True)
                     process = start(*common, "--out", out)
-        assert process.returncode == 0, process.communicate()[1]
+        error = process.communicate()[1]
+        assert process.returncode == 0, error
         (folder,) = out.iterdir()
         assert_same_weights(folder, whole)
         # a kill within a save leaves what it had written, under a hidden name
