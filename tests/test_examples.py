@@ -16,6 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from cases import mnist
 
 import tinynet as tn
 
@@ -51,7 +52,7 @@ def digits(tmp_path):
     """A folder with 60 and 30 of the real digits, in raw IDX files."""
     folder = tmp_path / "some digits"
     folder.mkdir()
-    for (x, y), name, n in zip(tn.datasets.mnist(), ("train", "t10k"), (60, 30), strict=True):
+    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 30), strict=True):
         write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
         write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
     return folder
