@@ -146,7 +146,7 @@ def assert_same_weights(folder, other):
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
-    common = ["--plain", "--data-dir", digits, "--epochs", 15, "--batch-size", 20]
+    common = ["--plain", "--data-dir", digits, "--epochs", 10, "--batch-size", 20]
     common += ["--checkpoint-every", 2, "--out"]
     assert mnist_lite(*common, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").iterdir()

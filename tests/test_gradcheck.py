@@ -87,11 +87,9 @@ def test_network(dtype, training):
     tn.gradcheck(small_network().train(training), x)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_mnist_lite_by_projections(seed):
+def test_mnist_lite_by_projections():
     network = tn.models.mnist_lite(0)
-    x = normal((2, 1, 28, 28), seed=seed)
-    report = tn.gradcheck(network, x, rng=seed, max_exact=PROJECTIONS)
+    report = tn.gradcheck(network, normal((2, 1, 28, 28)), rng=1, max_exact=PROJECTIONS)
     names = [name for name, _ in network.named_parameters()]
     assert [a.name for a in report.arrays] == [*reversed(names), "dx"]
 

@@ -198,6 +198,11 @@ def test_not_finite():
     assert hint(answer(np.inf, -np.inf)).startswith("2 of 12 values are ∞. Which operation")
     both = hint(answer(np.nan, np.inf, 1))
     assert both.startswith("2 of 12 values are NaN or ∞. ") and both.endswith("negative number?")
+    # of what is not finite where it is right nothing is said
+    task = task_of(lambda x, k: x**3 + np.where(x > 1, np.inf, 0))
+    task.cases = task.cases[2:]
+    wrong = said(task, lambda x, k: np.where(x > 1, np.inf, np.cos(x) + 2)).hint
+    assert wrong.startswith("The values are not the right ones")
 
 
 def test_where_they_are_wrong():
