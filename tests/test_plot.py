@@ -146,6 +146,9 @@ def test_filters_shows_every_kernel_in_order(o, c):
     if c > 1:
         names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
         assert names == [str(i) for i in range(o)]
+        middles = figure.axes[0].get_xticks(), figure.axes[0].get_yticks()
+        np.testing.assert_array_equal(middles[0], np.arange(c) * 2 + 0.5)
+        np.testing.assert_array_equal(middles[1], np.arange(o) * 3 + 1)
     assert str(conv) in figure.get_suptitle()
     ink(figure)
 
