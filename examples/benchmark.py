@@ -400,10 +400,11 @@ def where(options):
             setattr(thing, name, wrapped)
 
         for thing in things:
-            # a step asks the first layer, which is a convolution, for no dx
-            backward = "backward_parameters" if thing is model.layers[0] else "backward"
-            for name, into in zip(("forward", backward), times[id(thing)], strict=True):
-                wrap(thing, name, into)
+            forward, backward = times[id(thing)]
+            wrap(thing, "forward", forward)
+            wrap(thing, "backward", backward)
+            if hasattr(thing, "backward_parameters"):  # of the first layer that learns
+                wrap(thing, "backward_parameters", backward)
         return times
 
     ours = timed(net.stages)

@@ -1,6 +1,6 @@
 """Make the documentation: a static site that opens offline.
 
-    python examples/docs.py                 # into site/; needs: pip install 'tinynet[docs]'
+    python examples/docs.py                 # into site/; needs: pip install ".[docs]"
 
 index.html          what there is
 tinynet.html, …     the reference, from the docstrings of every module, with the derivations (pdoc)
@@ -63,7 +63,11 @@ def main(options):
         import pdoc
         import sklearn  # noqa: F401
     except ImportError as error:
-        sys.exit(f"docs: needs {error.name}; install it with: pip install 'tinynet[docs]'")
+        name = error.name.partition(".")[0].replace("sklearn", "scikit-learn")
+        sys.exit(
+            f"docs: needs {name}; install it with: pip install {name} "
+            '(all that is needed, in a clone: pip install ".[docs]")'
+        )
     modules = [name for _, name, _ in pkgutil.walk_packages(tn.__path__, "tinynet.")]
     names = [name for name in modules if not name.endswith("__main__")]
     with warnings.catch_warnings():  # those in tinynet.__all__ are found twice, and written once

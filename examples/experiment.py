@@ -25,6 +25,7 @@ def kept_run(path, recipe, settings, seed, *, validate, threads=None):
     50,000 of the training digits and test on the other 10,000; otherwise on all 60,000, and on
     the test set.
     """
+    settings = dict(settings)
     wanted = dict(recipe=recipe, settings=str(settings), seed=str(seed))
     row = next((row for row in read(path) if wanted.items() <= row.items()), None)
     if row is None:

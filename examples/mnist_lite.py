@@ -1,11 +1,13 @@
-"""Train the 11,950-parameter network on MNIST and test it after each epoch.
+"""Train the 11,950-parameter network on MNIST, or data like it, and test it after each epoch.
 
     python examples/mnist_lite.py                   # 20 epochs, a few minutes on two cores
     python examples/mnist_lite.py --recipe quick    # half a minute
     python examples/mnist_lite.py --help            # what can be changed
+    python examples/mnist_lite.py --data-dir data/FashionMNIST
+    python examples/mnist_lite.py --data-dir data/EMNIST --split letters
 
 Weights and history go to a new folder under runs/, so that no run overwrites another. --report
-adds a page about the run, which needs matplotlib: pip install 'tinynet[plot]'
+adds a page about the run, which needs matplotlib: pip install matplotlib
 
 A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the same weights:
 
@@ -44,6 +46,7 @@ def parse(arguments=None):
     add("--seed", type=at_least(0), default=0, help="of initial weights, shuffling, augmentation")
     add("--validate", action="store_true", help="hold out 10,000 training digits and test on them")
     add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
+    add("--split", help="of EMNIST, where the folder has several: letters, balanced, …")
     add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
     add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
     add("--report", action="store_true", help="write a page about the run, report.html")
@@ -75,6 +78,8 @@ def at_least(least, kind=int):
         value = kind(text)
         if not value >= least:
             raise argparse.ArgumentTypeError(f"expected at least {least}, got {value}")
+        if value == float("inf"):
+            raise argparse.ArgumentTypeError("expected a finite number, got inf")
         return value
 
     number.__name__ = kind.__name__  # argparse names the type in its message
@@ -91,20 +96,20 @@ def main(options):
         try:
             import report
         except ImportError:
-            sys.exit("mnist_lite: --report needs matplotlib: pip install 'tinynet[plot]'")
+            sys.exit("mnist_lite: --report needs matplotlib: pip install matplotlib")
 
-    train, test = tn.datasets.mnist(options.data_dir)
+    train, test = tn.datasets.mnist(options.data_dir, options.split)
     if options.validate:
         train, test = tn.datasets.hold_out(*train)
-    settings = dict(tn.recipes.RECIPES[options.recipe])
+    settings = dict(**tn.recipes.RECIPES[options.recipe])
     settings |= {name: value for name, value in vars(options).items() if name in settings}
     if settings["augment"] == "none":
         settings["augment"] = None
-    model = tn.models.mnist_lite(rng=options.seed)
+    model = tn.models.mnist_lite(rng=options.seed, num_classes=count_classes(train[1], test[1]))
     print(tn.summary(model, (1, *train[0].shape[1:])))
-    folder = Path(options.resume) if options.resume else new_folder(options)
-
     network = model if options.plain else tn.compile(model, threads=options.threads)
+
+    folder = Path(options.resume) if options.resume else new_folder(options)
     try:
         history = tn.fit(
             network,
@@ -131,8 +136,29 @@ def main(options):
     print(f"Weights and history: {folder}")
     if options.report:
         everything = {"run": folder.name} | vars(options) | settings
-        report.write(folder / "report.html", network, history, everything, test)
+        names = tn.datasets.class_names(options.data_dir, options.split)
+        if names is None and is_mnist(train[0]):
+            names = tn.datasets.class_names()
+        report.write(folder / "report.html", network, history, everything, test, names)
         print(f"Report: {folder / 'report.html'}")
+
+
+def count_classes(y_train, y_test):
+    """How many classes the labels tell of, from 0 to the largest that is trained on."""
+    k = int(y_train.max()) + 1
+    if y_test.max() >= k:
+        raise ValueError(
+            f"expected test labels in 0 … {k - 1}, as in the training set, got {y_test.max()}"
+        )
+    return k
+
+
+def is_mnist(images):
+    """Whether these are the digits, in a folder of somebody's: they begin with the same one."""
+    import tinynet as tn
+
+    (digits, _), _ = tn.datasets.mnist()
+    return images.shape[1:] == digits.shape[1:] and (images[0] == digits[0]).all()
 
 
 def drop_unprintable(error):

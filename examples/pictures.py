@@ -1,6 +1,6 @@
 """Pictures of the recipe and of its result: PNG files in examples/results/.
 
-    python examples/pictures.py                 # needs matplotlib: pip install 'tinynet[plot]'
+    python examples/pictures.py                 # needs matplotlib: pip install matplotlib
 
 augmentation.png    what the default recipe does to digits: each row is one digit, then ten ways
                     in which the network may see it

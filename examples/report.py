@@ -17,26 +17,32 @@ import numpy as np
 import tinynet as tn
 
 MISTAKES = 24  # shown, at most
+MANY = 12  # classes, more than which make a table of small cells
+DIGITS = list("0123456789")
+AN = set("8AEFHILMNORSXaefhilmnorsx")  # spoken with a vowel first: an A, an 8
 
 
-def write(path, network, history, settings, test):
+def write(path, network, history, settings, test, names=DIGITS):
     """Write the page of a run that has ended.
 
     path: of the file. network: mnist_lite as trained, plain or compiled. history: what `fit`
     returned, with a test after each epoch. settings: {name: value}, shown as they are.
-    test: (x, y), the digits it was tested on, uint8 (n, h, w), and their labels (n,).
+    test: (x, y), the images it was tested on, uint8 (n, h, w), and their labels (n,). names: of
+    the classes, each a digit or a letter; None for numbers, of images of anything.
     """
     x, y = test
     p = tn.predict_proba(network, x)  # (n, k)
+    noun = called(names)
+    names = [str(i) for i in range(p.shape[1])] if names is None else names[: p.shape[1]]
     sections = {
         "Result": result(history),
         "Settings": table("Settings", ("setting", "value"), (settings | versions()).items()),
-        "Network": layers(network, x.shape[1:]),
+        "Network": layers(network, x.shape[1:], noun),
         "Curves": curves(history),
-        "Confusion matrix": confusion(y, p.argmax(axis=1), p.shape[1]),
-        "Worst mistakes": mistakes(x, y, p),
+        "Confusion matrix": confusion(y, p.argmax(axis=1), names, noun),
+        "Worst mistakes": mistakes(x, y, p, names, noun),
         "Filters": filters(network.leaves()[0]),
-        "Feature maps": feature_maps(network, x[0], y[0], p[0]),
+        "Feature maps": feature_maps(network, x[0], y[0], p[0], names, noun),
     }
     links, body = [], []
     for heading, content in sections.items():
@@ -45,6 +51,14 @@ def write(path, network, history, settings, test):
         body.append(f'<section id="{name}">\n<h2>{heading}</h2>\n{content}\n</section>')
     page = PAGE.format(style=STYLE, links="\n".join(links), body="\n".join(body))
     path.write_text(page, encoding="utf-8")
+
+
+def called(names):
+    """The word for one of the images."""
+    if names is None:
+        return "image"
+    kinds = {"digit" if name.isdigit() else "letter" for name in names}
+    return kinds.pop() if len(kinds) == 1 else "character"
 
 
 def result(history):
@@ -67,13 +81,13 @@ def versions():
     return {"python": platform.python_version(), "tinynet": tn.__version__} | packages
 
 
-def layers(network, shape):
+def layers(network, shape, noun):
     summary = tn.summary(network, (1, *shape))
     rows = [(name, "×".join(map(str, out[1:])), f"{n:,}") for name, out, n in summary.rows]
     return (
         f"<p>{summary.total_params:,} parameters; {summary.multiply_adds:,} multiply-adds "
-        "for a digit.</p>\n"
-        + table("Network", ("layer", "output of one digit", "parameters"), rows)
+        f"for one {noun}.</p>\n"
+        + table("Network", ("layer", f"output of one {noun}", "parameters"), rows)
     )
 
 
@@ -97,12 +111,13 @@ def curves(history):
     )
 
 
-def confusion(labels, predictions, k):
+def confusion(labels, predictions, names, noun):
     """A table: a row for each label, a column for what it was read as."""
+    k = len(names)
     counts = np.zeros((k, k), int)
     np.add.at(counts, (labels, predictions), 1)
     wrong = counts - np.diag(np.diag(counts))
-    head = "".join(f'<th scope="col">{j}</th>' for j in range(k))
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
     rows = []
     for i in range(k):
         cells = []
@@ -114,29 +129,30 @@ def confusion(labels, predictions, k):
             else:
                 look = 'class="none"'
             cells.append(f"<td {look}>{count}</td>")
-        rows.append(f'<tr><th scope="row">{i}</th>{"".join(cells)}</tr>')
+        rows.append(f'<tr><th scope="row">{names[i]}</th>{"".join(cells)}</tr>')
+    look = "confusion many" if k > MANY else "confusion"
     content = (
-        '<table class="confusion"><thead><tr><th scope="col"><span class="hidden">label</span></th>'
+        f'<table class="{look}"><thead><tr><th scope="col"><span class="hidden">label</span></th>'
         f"{head}</tr></thead>\n<tbody>{''.join(rows)}</tbody></table>"
     )
     return (
-        f"<p>{wrong.sum():,} of {len(labels):,} digits are read wrong. Rows: the label; columns: "
+        f"<p>{wrong.sum():,} of {len(labels):,} {noun}s are read wrong. Rows: the label; columns: "
         "what it was read as; the more orange, the more often.</p>\n"
     ) + scroll("Confusion matrix", content)
 
 
-def mistakes(x, labels, p):
-    """The digits themselves, each with what was said about it."""
+def mistakes(x, labels, p, names, noun):
+    """The images themselves, each with what was said about it."""
     worst = tn.plot.worst_mistakes(labels, p)[:MISTAKES]
     if len(worst) == 0:
-        return "<p>All digits are read right.</p>"
+        return f"<p>All {noun}s are read right.</p>"
     items = []
     for i in worst:
         label, read = labels[i], p[i].argmax()
         items.append(
-            f'<figure><img class="digit" src="{digit_uri(x[i])}" alt="Test digit {i}">'
-            f"<figcaption>#{i}<br>label {label} ({p[i, label]:.0%})<br>"
-            f"read as {read} ({p[i, read]:.0%})</figcaption></figure>"
+            f'<figure><img class="digit" src="{digit_uri(x[i])}" alt="Test {noun} {i}">'
+            f"<figcaption>#{i}<br>label {names[label]} ({p[i, label]:.0%})<br>"
+            f"read as {names[read]} ({p[i, read]:.0%})</figcaption></figure>"
         )
     return (
         f"<p>The {len(worst)} whose label got the smallest probability, the worst first.</p>\n"
@@ -150,9 +166,13 @@ def filters(conv):
     return picture("Filters", tn.plot.filters(conv), alt)
 
 
-def feature_maps(network, image, label, p):
-    read = p.argmax()
-    sentence = f"What each layer makes of test digit 0, a {label}, read as {read} ({p[read]:.0%})."
+def feature_maps(network, image, label, p, names, noun):
+    name, read = names[label], p.argmax()
+    article = "an" if name in AN else "a"
+    what = f"labelled {name}" if noun == "image" else f"{article} {name}"
+    sentence = (
+        f"What each layer makes of test {noun} 0, {what}, read as {names[read]} ({p[read]:.0%})."
+    )
     figure = tn.plot.feature_maps(network, image)
     return f"<p>{sentence}</p>\n" + picture("Feature maps", figure, sentence)
 
@@ -249,6 +269,8 @@ tr > :first-child { text-align: left; padding-left: 0; white-space: nowrap; }
 #settings td { min-width: 10rem; }
 .confusion th, .confusion td { text-align: center; padding: 0.3rem; min-width: 2.2rem;
   border: 1px solid var(--line); }
+.confusion.many { font-size: 0.7rem; }
+.confusion.many th, .confusion.many td { min-width: 0; padding: 0.1rem 0.2rem; }
 @media (max-width: 30rem) {
   .confusion { font-size: 0.75rem; }
   .confusion th, .confusion td { min-width: 0; padding: 0.3rem 0.15rem; width: 2rem; }

@@ -16,9 +16,9 @@ Every run is a row of results/search.csv, and none is repeated: add candidates a
 """
 
 import argparse
-import copy
 import statistics
 import sys
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 
 from experiment import RESULTS, kept_run, read, table, tn
@@ -52,17 +52,33 @@ def epochs_x_seeds(text):
 
 def changed(recipe, changes):
     """The recipe with changes such as "max_lr=0.2,rotation=10"; ValueError names a wrong one."""
-    recipe = copy.deepcopy(recipe)
-    augment = recipe["augment"]
-    places = [recipe, vars(augment), vars(getattr(augment, "affine", augment))]
     for change in filter(None, changes.split(",")):
         name, _, value = change.partition("=")
-        place = next((place for place in places if name in place), None)
-        if place is None or not isinstance(place[name], int | float):
-            known = [k for place in places for k, v in place.items() if isinstance(v, int | float)]
-            raise ValueError(f"no number named {name!r} to change; there are {', '.join(known)}")
-        place[name] = type(place[name])(value)
+        if name not in numbers(recipe):
+            known = ", ".join(numbers(recipe))
+            raise ValueError(f"no number named {name!r} to change; there are {known}")
+        recipe = with_number(recipe, name, value)
     return recipe
+
+
+def numbers(settings):
+    """{name: number} of the numbers in a recipe, in its augmentation, and in what that holds."""
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    found = {name: value for name, value in values.items() if isinstance(value, int | float)}
+    for inner in filter(is_dataclass, values.values()):
+        found |= numbers(inner)
+    return found
+
+
+def with_number(settings, name, value):
+    """The recipe or augmentation, with the number of this name, wherever it is, from a text."""
+    for field in fields(settings):
+        own = getattr(settings, field.name)
+        if field.name == name:
+            return replace(settings, **{name: type(own)(value)})
+        if is_dataclass(own) and name in numbers(own):
+            return replace(settings, **{field.name: with_number(own, name, value)})
+    raise KeyError(name)
 
 
 def halve(candidates, rounds, run):

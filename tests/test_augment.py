@@ -1,5 +1,8 @@
 """Random affine maps and elastic distortions of images."""
 
+import pickle
+from fractions import Fraction
+
 import numpy as np
 import pytest
 
@@ -121,6 +124,13 @@ def test_displacements_are_as_large_and_as_smooth_as_asked():
     assert abs(down_and_right) < 0.02
 
 
+def test_displacements_at_the_border_are_as_smooth_as_inside():
+    weights = RandomElastic(smoothness=3.0)._blur(30).astype(float)  # (pixels, points of noise)
+    distance = np.arange(30)[:, None] - np.arange(30)
+    expected = np.exp(-((distance / 3) ** 2) / 4)  # of any two pixels, the first and last as well
+    np.testing.assert_allclose(weights @ weights.T, expected, atol=1e-4)
+
+
 def test_elastic_draws_the_affine_map_too():
     x = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
     affine = RandomAffine(30, 0.1, 0.1, 2)
@@ -143,9 +153,181 @@ def one_rng():
     return np.random.default_rng(5)
 
 
+def test_settings_are_values():
+    one, same = (RandomElastic(0.3, 5.0, RandomAffine(rotation=7)) for _ in range(2))
+    assert one == same and hash(one) == hash(same) and one != RandomElastic(0.3, 5.0)
+    assert RandomAffine(shear=0.2) != RandomAffine(shear=0.3)
+    assert RandomElastic().affine == RandomAffine()
+    assert pickle.loads(pickle.dumps(one)) == one
+    with pytest.raises(AttributeError):
+        one.smoothness = 3.0
+
+
+@pytest.mark.parametrize("three", [np.float32(3), np.int8(3), np.float64(3), Fraction(3)])
+def test_numbers_of_numpy_are_numbers(three):
+    assert repr(RandomAffine(rotation=three)) == repr(RandomAffine(rotation=3.0))
+    assert repr(RandomElastic(smoothness=three)) == repr(RandomElastic(smoothness=3.0))
+
+
+@pytest.mark.parametrize("shape", [(0, 28, 28), (0, 3, 5, 4)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
+def test_of_no_images_there_are_none(shape, dtype):
+    for augment in (RandomAffine(), RandomElastic()):
+        y = augment(np.zeros(shape, dtype), one_rng())
+        assert y.shape == shape and y.dtype == dtype
+    y = warp(np.zeros(shape, dtype), EYE[:0], NO_SHIFT[:0])
+    assert y.shape == shape and y.dtype == dtype
+
+
+@pytest.mark.parametrize("augment", [RandomAffine(), RandomElastic()])
+def test_only_the_pixels_count_not_how_they_lie_in_memory(augment):
+    x = np.random.default_rng(0).integers(0, 256, (3, 8, 9)).astype(np.uint8)
+    read_only = x.copy()
+    read_only.flags.writeable = False
+    expected = augment(x, one_rng())
+    for same in (
+        read_only,
+        np.asfortranarray(x),
+        x.repeat(2, axis=2)[..., ::2],
+        x[:, ::-1][:, ::-1],
+    ):
+        np.testing.assert_array_equal(augment(same, one_rng()), expected)
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(augment(x, one_rng()), expected)
+
+
+def test_far_away_displacements_count_as_nothing_whatever_numpy_is_told_to_raise():
+    with np.errstate(all="raise"):
+        y = RandomElastic(smoothness=0.1)(np.ones((1, 40, 40)), one_rng())
+    assert np.isfinite(y).all()
+
+
+@pytest.mark.parametrize("absurd", [np.nan, np.inf, -np.inf])
+def test_a_pixel_that_is_not_finite_shows_where_it_is_shown_and_nowhere_else(absurd):
+    x = np.ones((2, 9, 9))
+    x[0, 4, 4] = absurd
+    y = warp(x, EYE.repeat(2, 0), np.full((2, 2), 0.5))
+    assert np.argwhere(~np.isfinite(y)).tolist() == [[0, 4, 4], [0, 4, 5], [0, 5, 4], [0, 5, 5]]
+
+
+@pytest.mark.parametrize("far", [1e7, 1e19, 1e300])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_comes_from_far_outside_is_0(far, sign):
+    x = ramp()
+    assert (warp(x, EYE, NO_SHIFT + sign * far) == 0).all()
+    d = np.full((1, 2, 9, 11), sign * far)
+    assert (warp(x, EYE, NO_SHIFT, d) == 0).all()
+    with np.errstate(all="ignore"):  # NumPy's warnings, where kernels are interpreted
+        assert (warp(x, EYE / far, NO_SHIFT + sign * far) == 0).all()  # infinite, or inf − inf
+
+
+def test_the_largest_settings_still_give_pictures():
+    x = np.ones((50, 9, 11))
+    for augment in (RandomAffine(1e6, 0.9999, 1e6, 1e6), RandomElastic(1e6), RandomElastic(1, 1e6)):
+        y = augment(x, one_rng())
+        assert (0 <= y).all() and (y < 1 + 1e-9).all()
+
+
+def test_maps_may_be_anything_that_holds_the_same_numbers():
+    x, t = ramp(), np.array([[1, 2]])
+    d = np.full((1, 2, 9, 11), 0.25, np.float32)
+    expected = warp(x, 2.0 * EYE, t.astype(float), d)
+    np.testing.assert_array_equal(warp(x, (2 * EYE).astype(int), t.tolist(), d), expected)
+    np.testing.assert_array_equal(warp(x, (2 * EYE).astype(">f8"), t, d.astype(">f4")), expected)
+    np.testing.assert_array_equal(warp(x, 2 * EYE, t, d.astype(float)), expected)
+
+
+@pytest.mark.parametrize("value", ["3", None, 1j, True, np.True_, [3.0], np.array(3.0)], ids=repr)
+@pytest.mark.parametrize("name", ["rotation", "scale", "shear", "shift"])
+def test_settings_that_are_no_numbers(name, value):
+    with pytest.raises(TypeError, match=f"RandomAffine: {name}: expected a number, got "):
+        RandomAffine(**{name: value})
+    for name in ("displacement", "smoothness"):
+        with pytest.raises(TypeError, match=f"RandomElastic: {name}: expected a number, got "):
+            RandomElastic(**{name: value})
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, np.float32(-1)])
+def test_settings_without_sense(value):
+    for name in ("rotation", "scale", "shear", "shift"):
+        with pytest.raises(ValueError, match=f"^RandomAffine: .*{name}.*, got "):
+            RandomAffine(**{name: value})
+    for name in ("displacement", "smoothness"):
+        with pytest.raises(ValueError, match=f"^RandomElastic: .*{name}.*, got "):
+            RandomElastic(**{name: value})
+
+
+class Tensor:
+    """What a tensor or a table looks like: it has a shape and a dtype, and is no array."""
+
+    shape, ndim, dtype = (2, 5, 5), 3, np.dtype(np.uint8)
+
+    def __len__(self):
+        return 2
+
+
+@pytest.mark.parametrize("augment", [RandomAffine(), RandomElastic()])
+def test_images_of_another_kind(augment):
+    name = type(augment).__name__
+    for images in (Tensor(), [[[1.0]]], None, 3, np.ma.masked_array(np.ones((2, 5, 5)), True)):
+        words = f"{name}: expected images, a NumPy array, got {type(images).__name__}"
+        with pytest.raises(TypeError, match=words):
+            augment(images, one_rng())
+        with pytest.raises(TypeError, match="warp: expected images, a NumPy array"):
+            warp(images, EYE, NO_SHIFT)
+    for dtype, shape in [
+        ("uint8", (5, 5)), ("uint8", (25,)), ("float32", (1, 1, 1, 5, 5)), ("float64", ()),
+        ("bool", (2, 5, 5)), ("int64", (2, 5, 5)), (">f4", (2, 5, 5)), ("complex64", (2, 5, 5)),
+        ("uint8", (2, 0, 5)), ("float32", (2, 5, 0)), ("float64", (2, 0, 5, 5)),
+    ]:  # fmt: skip
+        with pytest.raises(ValueError, match=f"{name}: expected images .* got {dtype}"):
+            augment(np.zeros(shape, dtype), one_rng())
+
+
+@pytest.mark.parametrize("rng", [0, None, "0", np.random, np.random.RandomState(0)], ids=str)
+def test_an_rng_of_another_kind(rng):
+    words = f"expected rng, a numpy Generator.*, got {type(rng).__name__}"
+    for augment in (RandomAffine(), RandomElastic()):
+        with pytest.raises(TypeError, match=f"{type(augment).__name__}: {words}"):
+            augment(np.zeros((2, 5, 5), np.uint8), rng)
+    with pytest.raises(TypeError, match=words):
+        RandomAffine().draw(3, rng)
+    with pytest.raises(TypeError, match=words):
+        RandomElastic().draw((3, 5, 5), rng)
+
+
+D = np.zeros((1, 2, 9, 11), np.float32)
+
+
+@pytest.mark.parametrize("a, t, d, error, words", [
+    (EYE[0], NO_SHIFT, D, ValueError, r"expected a \(1, 2, 2\), got \(2, 2\)"),
+    (EYE.repeat(2, 0), NO_SHIFT, D, ValueError, r"expected a \(1, 2, 2\), got \(2, 2, 2\)"),
+    (EYE, NO_SHIFT[0], D, ValueError, r"expected t \(1, 2\), got \(2,\)"),
+    (EYE, NO_SHIFT, D[:, :1], ValueError, r"expected d \(1, 2, 9, 11\), got \(1, 1, 9, 11\)"),
+    (EYE, NO_SHIFT, D[..., :3], ValueError, r"expected d \(1, 2, 9, 11\), got \(1, 2, 9, 3\)"),
+    (EYE, NO_SHIFT, D[:0], ValueError, r"expected d \(1, 2, 9, 11\), got \(0, 2, 9, 11\)"),
+    (EYE * np.nan, NO_SHIFT, D, ValueError, "expected a finite, got nan"),
+    (EYE, NO_SHIFT - np.inf, D, ValueError, "expected t finite, got -inf"),
+    (EYE, NO_SHIFT, D + np.float32(np.nan), ValueError, "expected d finite, got nan"),
+    (EYE * 0, NO_SHIFT, D, ValueError, r"expected a, maps that can be inverted, got \[\[0.0, 0.0"),
+    (EYE * 1e-320, NO_SHIFT, D, ValueError, "expected a, maps that can be inverted"),
+    (EYE.astype(str), NO_SHIFT, D, TypeError, "expected a, an array of numbers, got <U32"),
+    (EYE, NO_SHIFT * 1j, D, TypeError, "expected t, an array of numbers, got complex128"),
+    (EYE, None, D, TypeError, "expected t, an array of numbers, got NoneType"),
+    (EYE, NO_SHIFT, None, TypeError, "expected d, an array of numbers, got NoneType"),
+    (EYE, NO_SHIFT, np.ma.masked_array(D, True), TypeError, "expected d.* got MaskedArray"),
+])  # fmt: skip
+def test_wrong_maps(a, t, d, error, words):
+    with pytest.raises(error, match=f"^warp: {words}"):
+        warp(ramp(), a, t, d)
+
+
 def test_wrong_arguments():
     with pytest.raises(ValueError, match="RandomAffine: expected rotation ≥ 0, got -1"):
         RandomAffine(rotation=-1)
+    for name in ("shear", "shift"):
+        with pytest.raises(ValueError, match=f"RandomAffine: expected {name} ≥ 0, got -0.1"):
+            RandomAffine(**{name: -0.1})
     with pytest.raises(ValueError, match=r"RandomAffine: expected scale in \[0, 1\), got 1"):
         RandomAffine(scale=1)
     with pytest.raises(ValueError, match=r"expected images .* got int64 \(3, 4\)"):
@@ -156,5 +338,11 @@ def test_wrong_arguments():
         RandomElastic(-1)
     with pytest.raises(ValueError, match="RandomElastic: expected smoothness > 0, got 0"):
         RandomElastic(smoothness=0)
+    with pytest.raises(ValueError, match="RandomElastic: expected smoothness ≥ 0.1, got 0.01"):
+        RandomElastic(smoothness=0.01)
+    with pytest.raises(TypeError, match="RandomElastic: expected affine, a RandomAffine, got 0.1"):
+        RandomElastic(affine=0.1)
+    with pytest.raises(TypeError, match="RandomAffine: n: expected a whole number, got 2.5"):
+        RandomAffine().draw(2.5, one_rng())
     with pytest.raises(ValueError, match="RandomElastic: expected images .* got float16"):
         RandomElastic()(np.zeros((3, 4, 4), np.float16), one_rng())

@@ -204,6 +204,280 @@ def test_files_that_do_not_belong_together(folder, instead, message):
         tn.datasets.mnist(folder(**instead))
 
 
+# -- the folders that people have --
+
+X = np.random.default_rng(1).integers(0, 256, (7, 4, 4), np.uint8)  # 5 to train on, 2 to test
+Y = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
+LETTERS = np.array([3, 1, 26, 1, 5, 9, 2], np.uint8)
+PARTS = {"train": slice(0, 5), "test": slice(5, 7)}
+
+
+def rich(y):
+    """QMNIST's labels: the class and seven more numbers, of which the file has int32."""
+    return np.stack([y.astype(np.int32), *np.full((7, len(y)), 4000, np.int32)], axis=1)
+
+
+def put(folder, name="{}-{}", x=X, y=Y, test="t10k", dot="-", pack=bytes, end=""):
+    """Four files; name: of a part and a kind, such as "emnist-letters-{}-{}"."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part, rows in PARTS.items():
+        part = test if part == "test" else part
+        images = folder / f"{name.format(part, 'images')}{dot}idx3-ubyte{end}"
+        images.write_bytes(pack(idx(x[rows])))
+        if "qmnist" in name.lower():
+            labels = idx(rich(y[rows]).astype(">i4"), 0x0C)
+            kind = "idx2-int"
+        else:
+            labels, kind = idx(y[rows]), "idx1-ubyte"
+        (folder / f"{name.format(part, 'labels')}{dot}{kind}{end}").write_bytes(pack(labels))
+    return folder
+
+
+def emnist(folder, split="letters", y=LETTERS, x=X, **how):
+    """As NIST stores them: the images lie on their side."""
+    sideways = np.ascontiguousarray(x.transpose(0, 2, 1))
+    return put(folder, f"emnist-{split}-{{}}-{{}}", sideways, y, "test", **how)
+
+
+def assert_reads(root, x=X, y=Y, split=None):
+    (x_train, y_train), (x_test, y_test) = tn.datasets.mnist(root, split)
+    np.testing.assert_array_equal(np.concatenate([x_train, x_test]), x)
+    np.testing.assert_array_equal(np.concatenate([y_train, y_test]), y)
+    assert len(x_train) == len(y_train) == 5
+    for array in (x_train, y_train, x_test, y_test):
+        assert array.dtype == np.uint8 and array.flags.writeable and array.flags.c_contiguous
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST", "QMNIST", "EMNIST"])
+@pytest.mark.parametrize("given", [".", "..", "../.."], ids=["raw", "of the set", "of all sets"])
+def test_torchvisions_layout(name, given, tmp_path):
+    raw = tmp_path / name / "raw"
+    if name == "EMNIST":
+        emnist(raw)
+        (raw / "gzip.zip").write_bytes(b"PK\3\4 the rest of it")
+        assert_reads(raw / given, y=LETTERS - 1)
+    elif name == "QMNIST":
+        put(raw, "qmnist-{}-{}", test="test")
+        (raw / "xnist-images-idx3-ubyte.xz").write_bytes(b"not read")
+        assert_reads(raw / given)
+    else:
+        put(raw, pack=gzip.compress, end=".gz")  # torchvision leaves both
+        put(raw)
+        assert_reads(raw / given)
+
+
+@pytest.mark.parametrize("end, pack", [("", bytes), (".gz", gzip.compress)])
+@pytest.mark.parametrize("dot", [".", "-"])
+@pytest.mark.parametrize("change", [str, str.upper, str.title], ids=["as is", "UPPER", "Title"])
+def test_names_with_a_dot_and_in_other_cases(end, pack, dot, change, tmp_path):
+    put(tmp_path, dot=dot, end=end, pack=pack)
+    for path in list(tmp_path.iterdir()):
+        path.rename(tmp_path / change(path.name))
+    assert_reads(tmp_path)
+
+
+def test_test_as_the_name_of_the_test_set(tmp_path):
+    assert_reads(put(tmp_path, test="test"))
+
+
+@pytest.mark.parametrize("dot", [".", "-"])
+def test_an_archive_whose_folders_bear_the_names(dot, tmp_path):
+    put(tmp_path / "files", dot=dot)
+    archive = tmp_path / "archive"
+    for path in (tmp_path / "files").iterdir():
+        folder = archive / path.name.replace(".", "-")
+        folder.mkdir(parents=True)
+        path.rename(folder / path.name)
+    assert_reads(archive)
+    put(archive, dot=".")  # Kaggle's has them twice
+    assert_reads(archive)
+    assert_reads(tmp_path)
+    y = archive / "t10k-labels.idx1-ubyte"
+    y.write_bytes(idx(np.array([0, 0], np.uint8)))
+    with pytest.raises(tn.FileFormatError, match="test labels, got two that differ: .* and .*; re"):
+        tn.datasets.mnist(archive)
+
+
+def test_unpacked_beside_the_compressed_under_its_inner_name(tmp_path):
+    put(tmp_path, pack=gzip.compress, end=".gz")
+    put(tmp_path, dot=".")
+    assert_reads(tmp_path)
+
+
+def test_t10k_and_test_that_differ(tmp_path):
+    put(put(tmp_path), test="test", y=Y[::-1])
+    with pytest.raises(tn.FileFormatError, match="t10k-labels.* and .*test-labels.*; remove one"):
+        tn.datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize("split", tn.datasets.EMNIST)
+@pytest.mark.parametrize("end, pack", [("", bytes), (".gz", gzip.compress)])
+def test_emnist_comes_out_upright_and_from_0(split, end, pack, tmp_path):
+    k = len(tn.datasets.EMNIST[split])
+    first = int(split == "letters")
+    y = np.array([3, 1, 4, first, 5, 9, first + k - 1], np.uint8)
+    emnist(tmp_path / "gzip", split, y, end=end, pack=pack)
+    assert_reads(tmp_path, y=y - first)
+    assert_reads(tmp_path / "gzip", y=y - first, split=split)
+    assert tn.datasets.class_names(tmp_path)[y[0] - first] == ("C" if first else "3")
+
+
+def test_emnist_of_images_that_are_not_square(tmp_path):
+    x = np.arange(7 * 3 * 5, dtype=np.uint8).reshape(7, 3, 5)
+    emnist(tmp_path, x=x)
+    assert_reads(tmp_path, x, LETTERS - 1)
+
+
+def test_letters_that_were_counted_from_0_already(tmp_path):
+    emnist(tmp_path, y=LETTERS - 1)
+    assert_reads(tmp_path, y=LETTERS - 1)
+
+
+@pytest.mark.parametrize(
+    "split, labels, message",
+    [
+        ("letters", [27, 1, 1, 1, 1, 1, 1], r"train-labels.*: expected labels in 1 … 26, got 27"),
+        ("letters", [1, 1, 1, 1, 1, 0, 26], r"test-labels.*: expected labels in 0 … 25, got 26"),
+        ("digits", [1, 1, 1, 1, 1, 1, 10], r"test-labels.*: expected labels in 0 … 9, got 10"),
+        ("balanced", [47, 0, 1, 1, 1, 1, 1], r"train-labels.*: expected labels in 0 … 46, got 47"),
+    ],
+)
+def test_labels_of_no_class_of_the_split(split, labels, message, tmp_path):
+    emnist(tmp_path, split, np.array(labels, np.uint8))
+    with pytest.raises(tn.FileFormatError, match=message):
+        tn.datasets.mnist(tmp_path)
+
+
+def test_a_split_is_chosen_from_several(tmp_path):
+    for i, split in enumerate(("byclass", "letters", "digits")):
+        emnist(tmp_path / "EMNIST" / "raw", split, np.full(7, i + 1, np.uint8))
+    put(tmp_path / "MNIST" / "raw")
+    for folder in (tmp_path, tmp_path / "EMNIST", tmp_path / "EMNIST" / "raw"):
+        assert_reads(folder, y=np.full(7, 1), split="letters")
+        assert_reads(folder, y=np.full(7, 3), split="digits")
+        with pytest.raises(tn.FileFormatError, match="one data set in .*pass split, such as 'by"):
+            tn.datasets.mnist(folder)
+    with pytest.raises(tn.FileFormatError, match=r"EMNIST/raw/emnist-digits-train-….* MNIST/raw/"):
+        tn.datasets.mnist(tmp_path)
+    with pytest.raises(FileNotFoundError, match="split balanced of EMNIST .*, found .*letters"):
+        tn.datasets.mnist(tmp_path, "balanced")
+    with pytest.raises(FileNotFoundError, match="split letters of EMNIST .*, found train-…"):
+        tn.datasets.mnist(tmp_path / "MNIST" / "raw", split="letters")
+    put(tmp_path)  # what stands in the folder itself is meant
+    assert_reads(tmp_path)
+    assert_reads(tmp_path, y=np.full(7, 1), split="letters")
+
+
+@pytest.mark.parametrize("split", ["Letters", "lettres", "", 3, ["letters"]])
+def test_no_such_split(split, tmp_path):
+    emnist(tmp_path)
+    with pytest.raises(ValueError, match="mnist: expected split, one of balanced, .*; got"):
+        tn.datasets.mnist(tmp_path, split)
+
+
+def test_a_split_without_a_folder():
+    for function in (tn.datasets.mnist, tn.datasets.class_names):
+        with pytest.raises(ValueError, match="mnist: split='letters' needs root"):
+            function(split="letters")
+
+
+def test_several_data_sets(tmp_path):
+    for name in ("MNIST", "FashionMNIST"):
+        put(tmp_path / name / "raw")
+    message = (
+        "one data set in the folder .*, found FashionMNIST/raw/train-…, MNIST/raw/train-…; give"
+    )
+    with pytest.raises(tn.FileFormatError, match=message):
+        tn.datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "y, code, message",
+    [
+        (rich(Y).astype(">i4")[:, :7], 0x0C, r"expected labels \(N, 8\), got \(\d, 7\)"),
+        (rich(Y + np.uint8(7)).astype(">i4"), 0x0C, "expected labels in 0 … 9, got 10"),
+        (-rich(Y).astype(">i4"), 0x0C, "expected labels in 0 … 9, got -3"),
+        (rich(Y).astype(">i4")[:, 0], 0x0C, "expected 2 dimensions, got 1 .QMNIST's labels have 2"),
+        (rich(Y).astype(np.uint8), 0x08, r"expected values of type 0x0C \(int32\), got 0x08"),
+    ],
+    ids=["7 columns", "too large", "negative", "1 axis", "uint8"],
+)
+def test_other_labels_under_qmnists_names(y, code, message, tmp_path):
+    put(tmp_path, "qmnist-{}-{}", test="test")
+    path = tmp_path / "qmnist-train-labels-idx2-int"
+    path.write_bytes(idx(y[PARTS["train"]], code))
+    with pytest.raises(tn.FileFormatError, match=f"{path.name}: {message}"):
+        tn.datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["MNIST", "QMNIST", "EMNIST"])
+@pytest.mark.parametrize("at", range(4))
+def test_a_file_is_missing(name, at, tmp_path):
+    raw = tmp_path / name / "raw"
+    if name == "EMNIST":
+        emnist(raw)
+    else:
+        put(raw, *(["qmnist-{}-{}", X, Y, "test"] if name == "QMNIST" else []))
+    gone = sorted(raw.iterdir())[at]
+    gone.unlink()
+    for folder in (raw, tmp_path):
+        message = f"{gone.name} or {gone.name}.gz in the folder {raw}, found .*(images|labels)"
+        with pytest.raises(FileNotFoundError, match=message):
+            tn.datasets.mnist(folder)
+
+
+@pytest.mark.parametrize(
+    "content", [[], ["a.csv", "training.pt"], [f"{i:02}.png" for i in range(99)]]
+)
+def test_nothing_of_use(content, tmp_path):
+    for name in content:
+        (tmp_path / name).touch()
+    found = {0: "nothing", 2: "a.csv, training.pt"}.get(len(content), "00.png, .* and 91 more")
+    message = f"{NAMES[0]} or {NAMES[0]}.gz in the folder .*, found {found}$"
+    with pytest.raises(FileNotFoundError, match=message):
+        tn.datasets.mnist(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "path", ["archive.zip", "EMNIST/raw/gzip.zip", "mnist/MNIST.tar.gz", "mnist/mnist.TGZ"]
+)
+def test_an_archive_that_was_not_unpacked(path, tmp_path):
+    archive = tmp_path / path
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    archive.write_bytes(b"PK\3\4")
+    for folder in {tmp_path, archive.parent}:
+        relative = archive.relative_to(folder).as_posix()
+        with pytest.raises(FileNotFoundError, match=f"found .*; unpack {relative} first"):
+            tn.datasets.mnist(folder)
+    with pytest.raises(NotADirectoryError, match=f"got .*; unpack {archive.name} first"):
+        tn.datasets.mnist(archive)
+    with pytest.raises(FileNotFoundError, match=f"got .*; unpack {archive.name} first"):
+        tn.datasets.mnist(archive / "MNIST" / "raw")
+
+
+def test_one_of_the_files_in_place_of_the_folder(tmp_path):
+    put(tmp_path)
+    with pytest.raises(NotADirectoryError, match="a file: give the folder that it is in"):
+        tn.datasets.mnist(tmp_path / NAMES[0])
+
+
+def test_what_is_hidden_is_not_looked_at(tmp_path):
+    put(tmp_path / "MNIST")
+    put(tmp_path / ".Trash", y=Y[::-1])
+    (tmp_path / "MNIST" / f"._{NAMES[0]}").write_bytes(b"of macOS")
+    assert_reads(tmp_path)
+
+
+def test_class_names(tmp_path):
+    assert tn.datasets.class_names() == list("0123456789")
+    assert tn.datasets.class_names(put(tmp_path / "a")) is None
+    put(tmp_path / "b", "qmnist-{}-{}", test="test")
+    assert tn.datasets.class_names(tmp_path / "b") == list("0123456789")
+    emnist(emnist(tmp_path / "c"), "bymerge")
+    names = tn.datasets.class_names(tmp_path / "c", "bymerge")
+    assert len(names) == 47 and names[36:39] == ["a", "b", "d"]
+
+
 # -- one IDX file --
 
 
@@ -217,6 +491,12 @@ def test_what_is_written_is_read(tmp_path_factory, pack, shape, seed):
     read = read_idx(path, len(shape))
     np.testing.assert_array_equal(read, array)
     assert read.dtype == np.uint8 and read.flags.writeable
+
+    wide = np.random.default_rng(seed).integers(-(2**31), 2**31, shape, np.int32)
+    path.write_bytes(pack(idx(wide.astype(">i4"), 0x0C)))
+    read = read_idx(path, len(shape), "int32")
+    np.testing.assert_array_equal(read, wide)
+    assert read.dtype == np.int32 and read.dtype.isnative and read.flags.writeable
 
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["raw", "gz"])
@@ -260,6 +540,7 @@ def test_a_flipped_bit_in_the_gzip_file(file):
         (idx(IMAGES)[:11], "truncated in its header: expected 16 bytes, got 11"),
         (idx(IMAGES)[:-3], r"truncated: expected 24 bytes of values for.*\(2, 3, 4\).*, got 21"),
         (idx(IMAGES) + b"!!", "trailing bytes: expected 24 bytes.*, got at least 25"),
+        (b"PK\3\4 and so on", r"expected an IDX file, .*: a zip archive, unpack it first"),
         (gzip.compress(idx(IMAGES))[:-9], "damaged gzip file: Compressed file ended"),
         (gzip.compress(idx(IMAGES)) + b"garbage", "damaged gzip file: Not a gzipped file"),
         (gzip.compress(idx(IMAGES))[:-8] + bytes(8), "damaged gzip file: CRC check failed"),
@@ -302,6 +583,78 @@ def test_hold_out_keeps_the_last_ones_apart():
     np.testing.assert_array_equal(np.concatenate([x_train, x_held]), x)
     np.testing.assert_array_equal(y_train, [0, 1, 2, 3])
     np.testing.assert_array_equal(y_held, [4, 5])
+
+
+@pytest.mark.parametrize("n", [2.0, np.float64(2), np.int8(2)])
+def test_hold_out_takes_whole_numbers_of_any_type(n):
+    x, y = np.arange(12).reshape(6, 2), np.arange(6)
+    assert tn.datasets.hold_out(x, y, n)[1][1].tolist() == [4, 5]
+
+
+@pytest.mark.parametrize("n", ["2", None, np.nan, np.inf, True, -2])
+def test_hold_out_of_no_number(n):
+    with pytest.raises(ValueError, match=f"hold_out: expected n in 1 … 5 .* got n = {n} of 6"):
+        tn.datasets.hold_out(np.zeros((6, 2)), np.zeros(6), n)
+
+
+@pytest.mark.parametrize("name", ["x", "y"])
+@pytest.mark.parametrize("value", [[1, 2, 3], "abc", None, np.array(3)], ids=str)
+def test_hold_out_of_no_arrays(name, value):
+    arrays = {"x": np.zeros((3, 2)), "y": np.zeros(3, int)} | {name: value}
+    with pytest.raises(TypeError, match=f"hold_out: expected {name}, a NumPy array"):
+        tn.datasets.hold_out(**arrays, n=1)
+
+
+def test_hold_out_of_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    x, y = np.zeros((3, 2)), np.zeros(3, int)
+    with pytest.raises(TypeError, match="expected x, a NumPy array .*, got DataFrame"):
+        tn.datasets.hold_out(pandas.DataFrame(x), y, 1)
+    with pytest.raises(TypeError, match="expected y, a NumPy array .*, got Series"):
+        tn.datasets.hold_out(x, pandas.Series(y), 1)
+
+
+BLOCKS = np.repeat(np.arange(10), 60)
+RANDOM = np.random.default_rng(0).integers(0, 9, 600)
+
+
+@pytest.mark.parametrize("n", [1, 7, 60, 100, 300, 599])
+@pytest.mark.parametrize(
+    "y",
+    [
+        BLOCKS,
+        BLOCKS[::-1],
+        np.repeat([3, 0, 7], 200),
+        np.repeat([0, 1], [590, 10]),
+        np.r_[0, 5, BLOCKS, 3][:600],  # all but
+    ],
+    ids=["in order", "falling", "in blocks", "two", "nearly"],
+)
+def test_hold_out_of_labels_sorted_by_class(y, n):
+    with pytest.raises(ValueError, match="none of class .* are they sorted by class. Shuffle x"):
+        tn.datasets.hold_out(np.zeros((600, 2)), y, n)
+    order = np.random.default_rng(0).permutation(600)
+    tn.datasets.hold_out(np.zeros((600, 2)), y[order], n)
+
+
+def test_hold_out_of_a_class_that_was_added_at_an_end():
+    y = np.r_[RANDOM, np.full(100, 9)]
+    with pytest.raises(ValueError, match="got none of class 9 before the last 100; "):
+        tn.datasets.hold_out(y, y, 100)
+    with pytest.raises(ValueError, match="got none of class 9 among the last 100; "):
+        tn.datasets.hold_out(y, y[::-1], 100)
+
+
+@pytest.mark.parametrize("n", [1, 2, 50, 100, 599])
+def test_hold_out_of_random_labels_with_rare_classes(n):
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        y = rng.integers(0, rng.integers(1, 30), 600)
+        y[rng.integers(600, size=3)] = 200, 201, 202
+        y[-1] = 203
+        tn.datasets.hold_out(y, y, n)
+    numbers = rng.standard_normal(600)  # not classes at all
+    tn.datasets.hold_out(numbers, np.sort(numbers), n)
 
 
 @pytest.mark.parametrize("n, count", [(0, 6), (6, 6), (7, 6), (1.5, 6), (2, 5)])

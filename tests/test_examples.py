@@ -98,6 +98,7 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
         (["--epochs", "0"], "argument --epochs: expected at least 1, got 0"),
         (["--epochs", "many"], "argument --epochs: invalid int value: 'many'"),
         (["--max-lr", "-3"], "argument --max-lr: expected at least 0, got -3.0"),
+        (["--max-lr", "inf"], "argument --max-lr: expected a finite number, got inf"),
         (["--max-lr", "nan"], "argument --max-lr: expected at least 0, got nan"),
         (["--recipe", "better"], "argument --recipe: invalid choice: 'better'"),
         (["--threads", "0"], "argument --threads: expected at least 1"),
@@ -109,6 +110,96 @@ def test_mnist_lite_refuses_wrong_arguments(arguments, words, tmp_path):
     assert done.returncode != 0 and words in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "runs").exists()
+
+
+def emnist_letters(folder, n=120):
+    """A folder as torchvision leaves it, with two splits of EMNIST; letters are boxes there."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for part in ("train", "test"):
+        y = np.arange(n, dtype=np.uint8) % 26
+        x = np.zeros((n, 28, 28), np.uint8)
+        for image, letter in zip(x, y, strict=True):
+            image[4 + letter % 6 * 2 :][:8, 4 + letter // 6 * 2 :][:, :8] = 255
+        x += rng.integers(0, 40, x.shape, np.uint8) // 2
+        for split, labels in (("letters", y + np.uint8(1)), ("byclass", y)):
+            name = f"emnist-{split}-{part}"
+            write_idx(folder / f"{name}-images-idx3-ubyte", x.transpose(0, 2, 1).copy())
+            write_idx(folder / f"{name}-labels-idx1-ubyte", labels)
+    return folder
+
+
+def test_mnist_lite_on_letters(tmp_path):
+    """From torchvision's folder to weights of 26 classes, stopped and resumed on the way."""
+    root, out = emnist_letters(tmp_path / "EMNIST" / "raw").parent, tmp_path / "runs"
+    letters = ["--data-dir", root, "--split", "letters", "--plain", "--batch-size", 30]
+    done = mnist_lite(*letters, "--epochs", 2, "--augment=none", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"\| Conv2d-24 +\| +\[-1, 26, 3, 3\] \|", done.stdout)
+    (folder,) = out.iterdir()
+    model = tn.models.mnist_lite(num_classes=26)
+    tn.load(model, folder / "weights.npz")
+    test = tn.datasets.mnist(root, "letters")[1]
+    assert f"Last Test Accuracy: {tn.evaluate(model, *test).accuracy:.2%}" in done.stdout
+    (folder / "weights.npz").unlink()
+    again = mnist_lite("--resume", folder)  # all of it is done
+    assert again.returncode == 0 and (folder / "weights.npz").exists(), again.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (
+            ["--split", "lettres"],
+            "mnist: expected split, one of balanced, byclass, bymerge, digits",
+        ),
+        (["--split", "digits"], "mnist: expected the split digits of EMNIST in the folder "),
+        ([], "mnist: expected one data set in the folder "),
+    ],
+)
+def test_mnist_lite_says_what_is_wrong_with_a_split(arguments, words, tmp_path):
+    root = emnist_letters(tmp_path / "EMNIST" / "raw").parent.parent
+    done = mnist_lite("--data-dir", root, *arguments, "--out", tmp_path / "runs")
+    assert_one_line(done, f"mnist_lite: {words}")
+    assert not (tmp_path / "runs").exists()
+
+
+def assert_one_line(done, words):
+    assert done.returncode == 1 and done.stderr.startswith(words), done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        (lambda root: shutil.rmtree(root), "mnist: expected a folder, got "),
+        (lambda root: [path.unlink() for path in root.iterdir()], "mnist: expected train-images"),
+        (lambda root: (root / "t10k-labels-idx1-ubyte").unlink(), "mnist: expected t10k-labels-"),
+        (lambda root: damage(root / "t10k-images-idx3-ubyte"), "{root}/t10k-images-idx3-ubyte: tr"),
+        (lambda root: relabel(root, "t10k", 10), "expected test labels in 0 … 9, as in the train"),
+        (lambda root: resize(root, 48), "layer 25 of Sequential: Flatten(size=1): expected (N, C"),
+        (lambda root: resize(root, 20), "layer 24 of Sequential: AvgPool2d(k=3): expected (N, C,"),
+    ],
+    ids=["no folder", "empty", "no labels", "damaged", "label 10", "48 pixels", "20 pixels"],
+)
+def test_mnist_lite_says_what_is_wrong_with_the_data(change, words, digits, tmp_path):
+    change(digits)
+    done = mnist_lite("--data-dir", digits, "--out", tmp_path / "runs")
+    assert_one_line(done, f"mnist_lite: {words.format(root=digits)}")
+    assert not (tmp_path / "runs").exists()
+
+
+def damage(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def relabel(root, part, label):
+    write_idx(root / f"{part}-labels-idx1-ubyte", np.full(30, label, np.uint8))
+
+
+def resize(root, size):
+    for part, n in (("train", 60), ("t10k", 30)):
+        write_idx(root / f"{part}-images-idx3-ubyte", np.zeros((n, size, size), np.uint8))
 
 
 def test_mnist_lite_names_a_damaged_file(digits, tmp_path):
@@ -180,7 +271,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     assert_same_weights(piped, whole)
 
     refused = mnist_lite("--resume", stopped, "--seed", 1)
-    assert refused.returncode != 0 and "these differ: settings.seed" in refused.stderr
+    assert refused.returncode != 0 and "these differ: seed: 0 in the file, 1 here" in refused.stderr
     path = stopped / "checkpoint.npz"
     path.write_bytes(path.read_bytes()[:-1])
     refused = mnist_lite("--resume", stopped)
@@ -270,7 +361,7 @@ def test_help_names_every_option_and_default():
     for option in (
         "--recipe", "--epochs", "--batch-size", "--max-lr", "--augment", "--seed", "--validate",
         "--checkpoint-every", "--resume",
-        "--data-dir", "--plain", "--threads", "--report", "--out",
+        "--data-dir", "--split", "--plain", "--threads", "--report", "--out",
     ):  # fmt: skip
         assert option in text
     assert f"{{{','.join(tn.recipes.RECIPES)}}}" in text and "(default: default)" in text
@@ -297,11 +388,12 @@ def test_mnist_lite_hands_the_recipe_to_fit(recipe, digits, tmp_path, monkeypatc
         common = ["--data-dir", str(digits), "--out", str(tmp_path / arguments[-1])]
         with pytest.raises(FloatingPointError):
             module.main(module.parse([*common, *arguments]))
-        return {name: given[name] for name in tn.recipes.RECIPES[recipe]}
+        return {name: given[name] for name in chosen}
 
-    assert settings("--recipe", recipe) == tn.recipes.RECIPES[recipe]
+    chosen = dict(**tn.recipes.RECIPES[recipe])
+    assert settings("--recipe", recipe) == chosen
     changed = settings("--recipe", recipe, "--epochs=3", "--batch-size=7", "--max-lr=0.5")
-    expected = {**tn.recipes.RECIPES[recipe], "epochs": 3, "batch_size": 7, "max_lr": 0.5}
+    expected = {**chosen, "epochs": 3, "batch_size": 7, "max_lr": 0.5}
     assert changed == expected
     assert settings("--recipe", recipe, "--augment=none")["augment"] is None
 

@@ -192,5 +192,5 @@ def test_pictures_say_what_they_need(example, monkeypatch):
     for module in ("matplotlib", "tinynet.plot.figure"):
         monkeypatch.setitem(importlib.import_module("sys").modules, module, None)
     monkeypatch.setattr("sys.argv", ["pictures.py"])
-    with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install 'tinynet\[plot\]'"):
+    with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install matplotlib"):
         pictures.main()

@@ -325,7 +325,10 @@ def test_short_schedules_stay_within_the_peak(total_steps, pct_start):
     "arguments, message",
     [
         (dict(total_steps=0), "OneCycleLR: expected total_steps ≥ 1, got 0"),
-        (dict(total_steps=2.5), "OneCycleLR: expected total_steps ≥ 1, got 2.5"),
+        (
+            dict(total_steps=2.5),
+            "OneCycleLR: expected total_steps ≥ 1, got 2.5, which is not whole",
+        ),
         (
             dict(total_steps=10, pct_start=1.5),
             "OneCycleLR: expected pct_start in [0, 1], got 1.5",

@@ -314,7 +314,25 @@ def test_confusion_matrix_counts_as_a_loop_does(pairs):
 
 # -- all --
 
-X, MODEL = images(3), small_network()
+
+class Tensor:
+    """What a tensor or a table looks like: it has a shape and a dtype, and is no array."""
+
+    shape, ndim, dtype = (8, 8), 2, np.dtype(np.float32)
+
+    def __len__(self):
+        return 8
+
+    def __bool__(self):
+        raise ValueError("ambiguous")
+
+
+def flip(x, rng):
+    return x[:, ::-1]
+
+
+X, MODEL, TENSOR = images(3), small_network(), Tensor()
+MASKED = np.ma.masked_array([1, 2], [True, False])
 NAN = tn.Conv2d(1, 2, 3, rng=0)
 NAN.weight.data[0] = np.nan
 
@@ -351,6 +369,33 @@ NAN.weight.data[0] = np.nan
         ("mistakes", (X, [0, 1, 3], PROBABILITIES[:3]), ValueError, "labels in 0 … 2, got 3"),
         ("mistakes", (X, [0, -1, 0], PROBABILITIES[:3]), ValueError, "labels in 0 … 2, got -1"),
         ("mistakes", (X, LABELS[:3], PROBABILITIES[:3], 0), ValueError, "count ≥ 1, got 0"),
+        # what is no array, though it may have its shape
+        ("digits", (TENSOR,), ValueError, "(n, h, w), numbers, n ≥ 1, got Tensor"),
+        ("augmentation", (TENSOR, None), ValueError, "(n, h, w), numbers, n ≥ 1, got Tensor"),
+        ("mistakes", (TENSOR, LABELS, PROBABILITIES), ValueError, "n ≥ 1, got Tensor"),
+        ("feature_maps", (MODEL, TENSOR), ValueError, "(h, w) or (c, h, w), got Tensor"),
+        ("history", (TENSOR,), ValueError, "expected what fit returned, a list of at least one "
+         "dict with epoch, loss, accuracy, lr, momentum; got Tensor"),
+        ("confusion_matrix", (MASKED, [0, 1]), TypeError, "labels without a mask, got MaskedArray"),
+        ("rate_finder", (MASKED, [0, 1]), TypeError, "rates without a mask, got MaskedArray"),
+        ("mistakes", (X[:2], [0, 1], np.ma.masked_array(np.eye(2), True)), TypeError,
+         "expected probabilities without a mask, got MaskedArray"),
+        ("histograms", (MODEL, np.ma.masked_array(X, True)), TypeError, "x without a mask"),
+        ("worst_mistakes", ([0], [["1.0"]]), ValueError, "probabilities, finite numbers, got <U3"),
+        ("worst_mistakes", ([0], [[np.nan, 1.0]]), ValueError, "or some that are not finite"),
+        # numbers that are none, or none that make sense
+        ("digits", (X, None, 2.5), TypeError, "columns: expected a whole number, got 2.5"),
+        ("digits", (X, None, "8"), TypeError, "columns: expected a whole number, got '8'"),
+        ("digits", (X, None, True), ValueError, "expected columns ≥ 1, got True"),
+        ("augmentation", (X, flip, np.float32(0.5)), TypeError, "ways: expected a whole number"),
+        ("mistakes", (X, LABELS[:3], PROBABILITIES[:3], 1.5), TypeError, "count: expected a whole"),
+        ("confusion_matrix", ([10**6], [1]), ValueError, "expected classes < 1000, got 1000000"),
+        # augmentations
+        ("augmentation", (X, None), TypeError, "expected augment, a function (images, rng) that"),
+        ("augmentation", (X, lambda x, rng: x / 255), ValueError, "as it was given, uint8 "
+         "(10, 8, 8), got float64 (10, 8, 8)"),
+        ("augmentation", (X, lambda x, rng: x[:, 1:]), ValueError, "got uint8 (10, 7, 8)"),
+        ("augmentation", (X, lambda x, rng: list(x)), ValueError, "got list"),
     ],
 )  # fmt: skip
 def test_wrong_arguments(function, arguments, error, words):
@@ -360,6 +405,49 @@ def test_wrong_arguments(function, arguments, error, words):
     if "layer 0 of" not in words and "one for each row" not in words:  # those are the network's own
         assert str(caught.value).startswith(f"plot.{function}: ")
     assert state(MODEL) == before
+
+
+@pytest.mark.parametrize("three", [3.0, np.int8(3), np.float64(3)])
+def test_whole_numbers_count_however_they_are_written(three):
+    assert len(plot.augmentation(X, flip, ways=three).axes) == 12
+    assert plot.digits(X, columns=three).get_figwidth() == plot.digits(X, columns=3).get_figwidth()
+    shown = plot.mistakes(images(5), LABELS, PROBABILITIES, count=three)
+    assert len(shown.axes) == 3
+
+
+def test_classes_as_high_as_their_dtype_allows():
+    labels = np.array([255, 0, 255], np.uint8)
+    assert plot.confusion_matrix(labels, labels[::-1].copy()).get_suptitle().startswith("0 of 3")
+
+
+class Broken(tn.Layer):
+    """A reader's layer: what it returns is handed in."""
+
+    def __init__(self, y=np.copy, dx=np.copy):
+        self.y, self.dx = y, dx
+
+    def forward(self, x):
+        self.save(x)
+        return self.y(x)
+
+    def backward(self, dy):
+        self.saved(dy)
+        return self.dx(dy)
+
+
+@pytest.mark.parametrize("how", [lambda model: model, tn.compile], ids=["plain", "compiled"])
+@pytest.mark.parametrize("answer", [lambda x: None, lambda x: 1.0, np.float64, lambda x: x[1:]])
+def test_a_layer_that_breaks_the_contract_is_named(how, answer):
+    layers = tn.Flatten(), tn.Linear(64, 3, rng=0)
+    for broken, forward in ((Broken(y=answer), True), (Broken(dx=answer), False)):
+        model = how(tn.Sequential(tn.Conv2d(1, 1, 1, rng=0), broken, *layers))
+        before = state(model)
+        with pytest.raises((ValueError, TypeError), match=r"^Broken\(\): .*expected"):
+            plot.histograms(model, X, [0, 1, 2])
+        if forward:
+            with pytest.raises((ValueError, TypeError), match=r"^Broken\(\): .*expected"):
+                plot.feature_maps(model, X[0])
+        assert state(model) == before
 
 
 def test_all_functions_are_public_and_documented():
@@ -385,5 +473,5 @@ def test_matplotlib_is_imported_when_first_needed_and_pyplot_never():
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == (
-        "tinynet.plot needs matplotlib; install it with: pip install 'tinynet[plot]'"
+        "tinynet.plot needs matplotlib; install it with: pip install matplotlib"
     )

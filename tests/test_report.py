@@ -210,12 +210,84 @@ def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatc
     assert page.tags["script"] == 0 and page.images == []
 
 
+def run_on(root, name, prefix, test, k):
+    """A run on random images of k classes, as torchvision keeps them: (its folder, its page)."""
+    data = root / name / "raw"
+    data.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    first = int("letters" in prefix)
+    for part, n in (("train", 3 * k), (test, 2 * k)):
+        y = rng.permutation(n).astype(np.uint8) % k
+        x = rng.integers(0, 256, (n, 28, 28), np.uint8)
+        write_idx(data / f"{prefix}{part}-images-idx3-ubyte", x)
+        write_idx(data / f"{prefix}{part}-labels-idx1-ubyte", y + np.uint8(first))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(EXAMPLES)
+        mnist_lite = importlib.import_module("mnist_lite")
+        few = ["--epochs=1", "--batch-size=20", "--max-lr=0.02", "--augment=none", "--plain"]
+        out = ["--data-dir", str(root / name), "--out", str(root / "runs")]
+        mnist_lite.main(mnist_lite.parse(["--report", *few, *out]))
+    (folder,) = (root / "runs").iterdir()
+    return folder, (folder / "report.html").read_text(encoding="utf-8")
+
+
+def without_style(text):
+    return re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
+
+
+def test_a_page_of_letters(tmp_path):
+    folder, text = run_on(tmp_path, "EMNIST", "emnist-letters-", "test", 26)
+    x, y = tn.datasets.mnist(tmp_path)[1]
+    page = Page(text)
+    names = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+    assert "digit" not in without_style(text)
+    model = tn.models.mnist_lite(num_classes=26)
+    tn.load(model, folder / "weights.npz")
+    p = tn.predict_proba(model, x)
+    counts = np.zeros((26, 26), int)
+    np.add.at(counts, (y, p.argmax(axis=1)), 1)
+    header, *rows = page.tables["confusion-matrix"]
+    assert header == ["label", *names]
+    assert rows == [[names[i], *map(str, counts[i])] for i in range(26)]
+    wrong = 52 - counts.trace()
+    assert f"{wrong} of 52 letters are read wrong" in page.text["confusion-matrix"][1]
+    worst = tn.plot.worst_mistakes(y, p)[0]
+    label, read = names[y[worst]], names[p[worst].argmax()]
+    captions = page.text["worst-mistakes"][2:5]
+    assert captions[0] == f"#{worst}" and captions[1].startswith(f"label {label} (")
+    assert captions[2].startswith(f"read as {read} (")
+    image = next(image for section, image in page.images if section == "worst-mistakes")
+    np.testing.assert_array_equal(pixels(image["src"]), 255 - x[worst])
+    assert image["alt"] == f"Test letter {worst}"
+    assert re.match(rf"What .* of test letter 0, an? {names[y[0]]}, ", page.text["feature-maps"][1])
+
+
+def test_a_page_of_fashion(tmp_path):
+    _, text = run_on(tmp_path, "FashionMNIST", "", "t10k", 10)
+    y = tn.datasets.mnist(tmp_path)[1][1]
+    page = Page(text)
+    assert "digit" not in without_style(text)
+    assert page.tables["confusion-matrix"][0] == ["label", *"0123456789"]
+    assert "of 20 images are read wrong" in page.text["confusion-matrix"][1]
+    assert f"of test image 0, labelled {y[0]}, read as" in page.text["feature-maps"][1]
+    assert "multiply-adds for one image." in page.text["network"][1]
+
+
+def test_only_mnists_digits_are_called_digits(monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLES)
+    is_mnist = importlib.import_module("mnist_lite").is_mnist
+    (x, _), _ = tn.datasets.mnist()
+    assert is_mnist(x[:5])
+    assert not is_mnist(x[1:5]) and not is_mnist(x[:5, :, :27])
+    assert not is_mnist(x[:5].transpose(0, 2, 1))
+
+
 def test_missing_matplotlib_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     mnist_lite = importlib.import_module("mnist_lite")
     monkeypatch.delitem(sys.modules, "report", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     options = mnist_lite.parse(["--report", "--out", str(tmp_path / "runs")])
-    with pytest.raises(SystemExit, match=r"needs matplotlib.*pip install 'tinynet\[plot\]'"):
+    with pytest.raises(SystemExit, match=r"needs matplotlib: pip install matplotlib$"):
         mnist_lite.main(options)
     assert not (tmp_path / "runs").exists()

@@ -217,7 +217,7 @@ def test_a_step_allocates_nothing_large():
 
 @pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
 def test_memory_stays_where_sizes_and_dtypes_take_turns():
-    network = tn.compile(tn.models.mnist_lite(0))
+    network = tn.compile(tn.models.mnist_lite(0)[:-1])  # without Flatten, of images of any size
 
     def pass_all():
         for size in (28, 30, 32, 46):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import struct
 import tracemalloc
 import zipfile
@@ -203,6 +204,82 @@ def test_a_folder_in_place_of_the_file(tmp_path):
         tn.save(network(), tmp_path / "w.npz")
     with pytest.raises(OSError, match="w.npz"):
         tn.load(network(), tmp_path / "w.npz")
+
+
+@pytest.mark.parametrize("model", [
+    {"weight": np.ones(2)}, None, "w.npz", tn.Linear, tn.Parameter(np.ones(2, np.float32)),
+    [tn.Linear(2, 1)],
+])  # fmt: skip
+def test_what_is_no_model(tmp_path, model):
+    path = tmp_path / "w.npz"
+    tn.save(network(), path)
+    before = path.read_bytes()
+    for function in (tn.save, tn.load):
+        with pytest.raises(TypeError, match=f"{function.__name__}: expected model, a Layer, got "):
+            function(model, path)
+    assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", [3, None, b"w.npz", 2.5, io.BytesIO(), ["w.npz"], network()])
+def test_what_is_no_path(path):
+    for function in (tn.save, tn.load):
+        words = (
+            f"{function.__name__}: expected path, a str or os.PathLike, got {type(path).__name__}"
+        )
+        with pytest.raises(TypeError, match=words):
+            function(network(), path)
+
+
+OTHERS = (
+    "w.pt w.pth W.PT w.h5 w.hdf5 w.weights.h5 w.keras w.onnx w.pkl w.Pickle w.ckpt w.bin w.npy "
+    "w.npz.gz w.tar w.zip w.csv w.json w.txt train.py .pt"
+)
+
+
+@pytest.mark.parametrize("name", OTHERS.split())
+def test_names_of_other_formats(tmp_path, name):
+    (tmp_path / name).write_bytes(b"somebody's")
+    with pytest.raises(ValueError, match=r"save: expected a name that ends in \.npz or \.safeten"):
+        tn.save(network(), tmp_path / name)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"somebody's"]
+    suffix = re.escape(name.lower()[name.rindex(".") :])
+    with pytest.raises(ValueError, match=f"got new {re.escape(name)}: what reads {suffix} files"):
+        tn.save(network(), tmp_path / f"new {name}")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", ["W.NPZ", ".npz", "epoch 0.98", "w.npz.bak", "pt", "ä.v2", " .n "])
+def test_names_that_promise_nothing_else(tmp_path, name):
+    model = network(rng=1)
+    tn.save(network(), tmp_path / name)
+    with np.load(tmp_path / name) as file:
+        assert same(dict(file), network().state_dict())
+    tn.load(model, tmp_path / name)
+    assert same(model.state_dict(), network().state_dict())
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.bin", "w.txt"])
+def test_a_file_that_save_once_wrote_under_another_name(tmp_path, name):
+    model = network(rng=1)
+    with open(tmp_path / name, "wb") as file:
+        np.savez(file, **network().state_dict())
+    tn.load(model, tmp_path / name)
+    assert same(model.state_dict(), network().state_dict())
+
+
+def test_the_shipped_weights_are_saved_as_the_same_bytes(tmp_path):
+    tn.save(tn.models.mnist_lite(pretrained=True), tmp_path / "w.npz")
+    assert (tmp_path / "w.npz").read_bytes() == tn.models.PRETRAINED.read_bytes()
+
+
+def test_a_link_to_a_file_of_another_format(tmp_path):
+    """What would be written has the format that the link's name says, or .npz."""
+    for link, target in [("latest", "run.safetensors"), ("w.npz", "run.pt"), ("new", "run.h5")]:
+        (tmp_path / link).symlink_to(target)
+        (tmp_path / target).write_bytes(b"old")
+        with pytest.raises(ValueError, match=r"save: expected a name that ends in \.npz, got run"):
+            tn.save(network(), tmp_path / link)
+        assert (tmp_path / target).read_bytes() == b"old" and (tmp_path / link).is_symlink()
 
 
 # -- load: files that are not whole --

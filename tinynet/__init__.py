@@ -6,7 +6,7 @@ from .compiled import compile
 from .errors import FileFormatError, GradientError
 from .find_lr import find_lr
 from .gradcheck import gradcheck
-from .layer import Layer, Parameter, Sequential
+from .layer import Layer, Parameter
 from .layers import (
     AvgPool2d,
     BatchNorm2d,
@@ -21,6 +21,8 @@ from .layers import (
 from .loss import CrossEntropyLoss
 from .onnx import export_onnx
 from .optim import SGD, OneCycleLR
+from .recipes import Recipe
+from .sequential import Sequential
 from .summary import summary
 from .train import evaluate, fit, predict_proba
 from .weights_file import load, save
@@ -41,6 +43,7 @@ __all__ = [
     "OneCycleLR",
     "Parameter",
     "ReLU",
+    "Recipe",
     "SGD",
     "Sequential",
     "WeightAverage",

@@ -1,183 +1,121 @@
 """A training run that may be stopped anywhere, and then goes on as if it had not been.
 
-A checkpoint holds all that training changes: the weights and BatchNorm's statistics, the velocities
-of SGD, the average of the weights, the random generator, how far the run is, and its history. (The
-rate and the momentum follow from how far it is.) What goes on from there meets the same numbers in
-the same order, and ends with the same bits.
+A checkpoint is the state that a run gives (see run.py), and a text that says which run it is: all
+that its result depends on, by name. It knows nothing else of the run.
 
 The file is an .npz archive like one of weights (see weights_file.py), and as little trusted: a run
 knows which arrays it needs, and reads a file only if it has exactly these.
 """
 
-import hashlib
-import re
-from dataclasses import dataclass, field
+import json
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from .errors import FileFormatError
-from .weights_file import read_checked, read_npz, write_atomic, write_npz
+from .files import write_atomic
+from .run import Run
+from .weights_file import read_checked, read_data, read_header, read_npz, write_npz
 
-COLUMNS = ("epoch", "loss", "accuracy", "test_loss", "test_accuracy", "lr", "momentum", "seconds")
-
-
-@dataclass
-class Progress:
-    """How far a run is: the epochs that are done, and what is counted in the one under way."""
-
-    epoch: int = 0
-    step: int = 0
-    seen: int = 0  # examples
-    correct: int = 0
-    total_loss: float = 0.0  # of all examples seen
-    seconds: float = 0.0
-    rng_before: dict = None  # the state of the random generator when the epoch began
-    history: list = field(default_factory=list)
-
-    def count(self, examples, correct, loss):
-        self.step += 1
-        self.seen += examples
-        self.correct += correct
-        self.total_loss += loss
-
-    def next_epoch(self, row):
-        vars(self).update(vars(Progress(epoch=self.epoch + 1, history=[*self.history, row])))
+MAX_TEXT = 1_000_000  # bytes of settings
+MAX_SHOWN, MOST = 150, 8  # characters of a value, and values, in a message
+NOTHING = ("nothing", None)
+WHAT = "no checkpoint of this run"
 
 
 class Checkpoint:
     """The file of one run: save() while it runs; load(), in a new process, to go on.
 
-    settings: {name: number or text} of all that the run depends on; the file of a run with others
-    is refused. The rest is what the run changes: model, SGD, the average of the weights or None,
-    the random generator, Progress.
+    settings: {name: number, text, list, bool or None} of all that the run depends on; the file of
+    a run with others is refused.
     """
 
-    def __init__(self, path, settings, model, optimizer, average, rng, progress):
-        if type(rng.bit_generator) is not np.random.PCG64:
-            kind = type(rng.bit_generator).__name__
-            raise ValueError(f"fit: a checkpoint needs a PCG64 generator, as of a seed; got {kind}")
-        self.path, self.settings = Path(path), settings
-        self.model, self.optimizer, self.average = model, optimizer, average
-        self.rng, self.progress = rng, progress
+    def __init__(self, path: str | os.PathLike, run: Run, settings: dict):
+        self.path, self.run = Path(path), run
+        text = json.dumps(settings).encode()
+        if len(text) > MAX_TEXT:
+            raise ValueError(
+                f"a checkpoint holds at most {MAX_TEXT:,} bytes of settings of a network and its "
+                f"training, got {len(text):,}"
+            )
+        self.settings = _texts(json.loads(text))  # as a file gives them back: lists for tuples
+        self._text = np.frombuffer(text, np.uint8)
 
-    def save(self):
+    def save(self) -> None:
         """Write the run as it is now; an older file stays until the new one is complete."""
-        arrays = self._arrays() | self._described()
+        arrays = {"settings": self._text} | self.run.state_dict()
         temporary = f".{self.path.name}.tmp"  # always the same: a killed run leaves one at most
-        write_atomic(self.path, lambda file: write_npz(file, arrays), temporary)
+        write_atomic(self.path, lambda file: write_npz(file, arrays), temporary, "fit")
 
-    def load(self):
+    def load(self) -> None:
         """Put the run where the file says it was. Raises before anything is changed:
 
         ValueError if it is the file of a run with other settings, FileFormatError if it is
-        damaged, OSError if it cannot be read.
+        damaged or of an older version, OSError if it cannot be read.
         """
-        own, described = self._arrays(), self._described()
-        what = "no checkpoint of this run"
-        found = read_checked(self.path, read_npz, own | described, what)
-        names = [_entry(name) for name in self.settings]
-        other = [name for name in names if not np.array_equal(found[name], described[name])]
-        if other:
+        text, settings = read_checked(self.path, _read_settings, None, WHAT)
+        differ = differences(settings, self.settings)
+        if differ:
             raise ValueError(
-                f"{self.path}: {what}: these differ: {', '.join(other)}; nothing was loaded"
+                f"{self.path}: {WHAT}: these differ: {'; '.join(differ)}; nothing was loaded"
             )
+        state = read_checked(self.path, read_npz, {"settings": text} | self.run.state_dict(), WHAT)
+        del state["settings"]
         try:
-            progress = self._progress(found)
-            now = _unpacked(found["rng"])
+            self.run.load_state_dict(state)
         except ValueError as error:
-            raise FileFormatError(f"{self.path}: {what}: {error}; nothing was loaded") from error
-        for name, array in own.items():
-            array[...] = found[name]
-        vars(self.progress).update(vars(progress))
-        self.rng.bit_generator.state = now
-
-    def _arrays(self):
-        """{name: array}: the arrays themselves that a step of training changes."""
-        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
-        velocity = self.optimizer.velocity
-        for p in parameters:
-            velocity.setdefault(p, np.zeros_like(p.data))  # as good as none
-        arrays = dict(self.model._state())
-        arrays |= {f"velocity.{i}": velocity[p] for i, p in enumerate(parameters)}
-        if self.average:
-            arrays |= {f"average.{i}": a for i, a in enumerate(self.average.average)}
-        return arrays
-
-    def _described(self):
-        """{name: array} of the settings and of how far the run is; all have fixed shapes."""
-        p = self.progress
-        history = np.full((int(self.settings["epochs"]), len(COLUMNS)), np.nan)
-        for row, epoch in zip(history, p.history, strict=False):
-            row[:] = [epoch.get(column, np.nan) for column in COLUMNS]
-        now = self.rng.bit_generator.state
-        return {
-            **{_entry(name): _number(value) for name, value in self.settings.items()},
-            "progress": np.array([p.epoch, p.step, p.seen, p.correct], np.int64),
-            "sums": np.array([p.total_loss, p.seconds]),
-            "rng": _packed(now),
-            "rng_before": _packed(p.rng_before or now),
-            "history": history,
-        }
-
-    def _progress(self, found):
-        epoch, step, seen, correct = map(int, found["progress"])
-        total_loss, seconds = map(float, found["sums"])
-        s = self.settings
-        steps = -(-s["examples"] // s["batch_size"])
-        sensible = (
-            0 <= epoch <= s["epochs"]
-            and 0 <= step < (steps if epoch < s["epochs"] else 1)
-            and seen == step * s["batch_size"]
-            and 0 <= correct <= seen
-            and np.isfinite([total_loss, seconds]).all()
-        )
-        columns = [c for c in COLUMNS if s["test_examples"] or not c.startswith("test_")]
-        rows = found["history"][:epoch]
-        if not sensible or rows[:, 0].tolist() != list(range(1, epoch + 1)):
-            raise ValueError("how far it says it is makes no sense")
-        history = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in rows]
-        history = [{c: row[c] for c in columns} | {"epoch": int(row["epoch"])} for row in history]
-        before = _unpacked(found["rng_before"]) if step else None
-        return Progress(epoch, step, seen, correct, total_loss, seconds, before, history)
+            raise FileFormatError(f"{self.path}: {WHAT}: {error}; nothing was loaded") from error
 
 
-def _entry(setting):
-    return f"settings.{setting}"
+def differences(theirs: dict, ours: dict) -> list:
+    """["name: value in the file, value here"] of settings that differ, as _texts gives them."""
+    names = [*ours, *(name for name in theirs if name not in ours)]
+    differ = [
+        f"{_shown(name)}: {_shown(theirs.get(name, NOTHING)[0])} in the file, "
+        f"{_shown(ours.get(name, NOTHING)[0])} here"
+        for name in names
+        if theirs.get(name) != ours.get(name)
+    ]
+    return differ[:MOST] + ([f"and {len(differ) - MOST} more"] if len(differ) > MOST else [])
 
 
-def _number(setting):
-    """A number as it is; of a text a digest, which has a fixed size."""
-    if isinstance(setting, str):
-        return np.frombuffer(hashlib.sha256(setting.encode()).digest(), np.uint8)
-    return np.array(setting, np.float64)
+def _texts(settings):
+    """{name: (the value's text, its type)}."""
+    return {
+        name: (value if isinstance(value, str) else repr(value), type(value))
+        for name, value in settings.items()
+    }
 
 
-def described(thing):
-    """A text that says what an augmentation or a seed is, the same in every process."""
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(thing))
+def _shown(text):
+    """A text from outside, short, and without what a terminal might obey."""
+    text = "".join(letter if letter.isprintable() else "?" for letter in text)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
-def digest(*arrays):
-    """A text that differs where the arrays do."""
-    whole = hashlib.sha256()
-    for array in arrays:
-        whole.update(f"{array.dtype} {array.shape}".encode())
-        whole.update(np.ascontiguousarray(array))
-    return whole.hexdigest()
-
-
-def _packed(state):
-    """(6,) uint64: the state of a PCG64, whose two large numbers have 128 bits."""
-    numbers = []
-    for large in (state["state"]["state"], state["state"]["inc"]):
-        numbers += [large >> 64, large & (2**64 - 1)]
-    return np.array([*numbers, state["has_uint32"], state["uinteger"]], np.uint64)
-
-
-def _unpacked(packed):
-    a, b, c, d, has_uint32, uinteger = map(int, packed)
-    if has_uint32 > 1 or uinteger >= 2**32 or d % 2 == 0:
-        raise ValueError("the random generator's state makes no sense")
-    state = {"state": a << 64 | b, "inc": c << 64 | d}
-    return dict(bit_generator="PCG64", state=state, has_uint32=has_uint32, uinteger=uinteger)
+def _read_settings(file, _):
+    """The array of a file's settings, and what it says; for read_checked."""
+    with zipfile.ZipFile(file) as archive:
+        names = archive.namelist()
+        if "settings.npy" not in names:
+            if "settings.epochs.npy" in names:
+                raise ValueError(
+                    "an older version of tinynet wrote it, and this one cannot read it; start the "
+                    "run anew, without resume"
+                )
+            raise ValueError("missing: settings")
+        entry = archive.getinfo("settings.npy")
+        shape, dtype, start = read_header(archive, entry)
+        if dtype != np.uint8 or len(shape) != 1 or shape[0] > MAX_TEXT:
+            raise ValueError(
+                f"settings: expected uint8 of at most {MAX_TEXT:,} bytes, got {dtype} {shape}"
+            )
+        if entry.file_size != start + shape[0]:
+            raise ValueError(f"settings: expected {start + shape[0]} bytes, got {entry.file_size}")
+        text = read_data(archive, "settings", start, np.empty(shape, np.uint8))
+    settings = json.loads(text.tobytes())
+    if not isinstance(settings, dict):
+        raise ValueError(f"settings: expected names and values, got {type(settings).__name__}")
+    return text, _texts(settings)

@@ -31,6 +31,39 @@ def whole_number(value, what, at_least=1):
     return whole
 
 
+class Checked:
+    """An attribute that is checked whenever it is set, by check(value, what), and kept as that.
+
+    >>> class Layer:
+    ...     size = Checked(whole_number)
+    >>> layer = Layer()
+    >>> layer.size = 0
+    Traceback (most recent call last):
+    ValueError: Layer: size: expected at least 1, got 0
+    """
+
+    def __init__(self, check):
+        self.check = check
+
+    def __set_name__(self, owner, name):
+        self.name = name
+
+    def __set__(self, layer, value):
+        vars(layer)[self.name] = self.check(value, f"{type(layer).__name__}: {self.name}")
+
+
+def number_up_to(most):
+    """A check for `Checked`: numbers in 0 … most, as floats."""
+
+    def check(value, what):
+        if not isinstance(value, numbers.Real) or not 0 <= value <= most:
+            owner, name = what.split(": ")
+            raise ValueError(f"{owner}: expected {name}, a number in 0 … {most}, got {value!r}")
+        return float(value)
+
+    return check
+
+
 def number(value, what, at_least=-math.inf, at_most=math.inf):
     """value as a finite float in at_least … at_most; TypeError or ValueError as above.
 
@@ -51,3 +84,48 @@ def number(value, what, at_least=-math.inf, at_most=math.inf):
             expected = f"a number in {at_least:g} … {at_most:g}"
         raise ValueError(f"{what}: expected {expected}, got {value!r}")
     return float(value)
+
+
+def count(value, who, name, at_least=1):
+    """A setting that is a whole number, as an int: ValueError "fit: expected epochs ≥ 1, got 0".
+
+    TypeError, or ValueError for a number that is not whole.
+    """
+    try:
+        return whole_number(value, f"{who}: {name}", at_least)
+    except (TypeError, ValueError):
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise
+        whole = math.isfinite(value) and value == int(value)
+        end = "" if whole else ", which is not whole"
+        raise ValueError(f"{who}: expected {name} ≥ {at_least}, got {value}{end}") from None
+
+
+def setting(value, who, expected, fits):
+    """A setting that is a finite number with fits(value), as a float.
+
+    >>> setting(-1, "SGD", "lr ≥ 0", lambda lr: lr >= 0)
+    Traceback (most recent call last):
+    ValueError: SGD: expected lr ≥ 0, got -1
+    """
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{who}: expected {expected}, a number, got {value!r}")
+    if not fits(value) or math.isinf(value):
+        raise ValueError(f"{who}: expected {expected}, got {value}")
+    return float(value)
+
+
+def matching(state, own, who):
+    """{name: array}: state, if it has exactly the names, shapes and dtypes of own; ValueError."""
+    state = {name: np.asarray(value) for name, value in state.items()}
+    problems = [f"missing: {name}" for name in own if name not in state]
+    problems += [f"unexpected: {name}" for name in state if name not in own]
+    for name in own.keys() & state.keys():
+        here, came = own[name], state[name]
+        if (came.shape, came.dtype) != (here.shape, here.dtype):
+            problems.append(
+                f"{name}: expected {here.dtype} {here.shape}, got {came.dtype} {came.shape}"
+            )
+    if problems:
+        raise ValueError(f"{who}.load_state_dict: nothing was loaded; {'; '.join(problems)}")
+    return state

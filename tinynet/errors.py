@@ -7,3 +7,7 @@ class FileFormatError(ValueError):
 
 class GradientError(AssertionError):
     """A hand-written gradient disagrees with the numerical one; it names array, index, values."""
+
+
+class NotFiniteError(FloatingPointError, ValueError):
+    """A number that is infinite or none: in images, weights, running statistics or a loss."""

@@ -10,34 +10,42 @@ It sees only the beginning of training, so it says where to search rather than w
 L. Smith. Cyclical learning rates for training neural networks. WACV 2017.
 """
 
+import numbers
+
 import numpy as np
 
-from .loss import CrossEntropyLoss
+from .checks import count
+from .data_checks import begin_training, checked_augmentation, checked_rng, checked_training_data
+from .errors import NotFiniteError
+from .inputs import batches, feed
+from .layer import Layer
 from .optim import SGD
+from .recipes import Recipe, changed
+from .run import Run
 from .state import preserved
-from .train import augmented, batches, checked_data, decay_groups, progress_bar
+from .train import progress_bar
 
 EXPLODED = 4  # times the lowest running mean of the loss so far
 
 
 def find_lr(
-    model,
-    x,
-    y,
+    model: Layer,
+    x: np.ndarray,
+    y: np.ndarray,
     *,
-    lowest=1e-4,
-    highest=10.0,
-    steps=200,
-    batch_size=128,
-    weight_decay=5e-4,
-    augment=None,
+    recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
+    lowest: float = 1e-4,
+    highest: float = 10.0,
+    steps: int = 200,
     seed=0,
-    progress=True,
-):
+    progress: bool = True,
+    **settings,
+) -> tuple:
     """(rates, losses) of steps whose rate grows from lowest to highest: float64 arrays (n,).
 
-    model, x, y, batch_size, weight_decay, augment, seed, progress: as for `fit`, which steps as
-    this does (SGD, Nesterov momentum 0.9). losses[i] is a batch's before the step at rates[i].
+    model, x, y, recipe, seed, progress, settings: as for `fit`, which steps as this does (SGD,
+    Nesterov momentum 0.9); of the recipe epochs, max_lr and average are not used. losses[i] is a
+    batch's before the step at rates[i].
     The test ends early, with n < steps, when the running mean of the loss is four times its
     lowest, or a loss is not finite (it is not among the losses). The model is afterwards what it
     was, bit for bit: weights, gradients, running statistics, mode. Bad arguments raise ValueError
@@ -50,36 +58,54 @@ def find_lr(
     >>> print(rates[:3].round(6), losses[0] > losses.min())
     [0.0001   0.000126 0.00016 ] True
     """
-    y = checked_data("find_lr", x, y, batch_size)
-    if not 0 < lowest < highest < np.inf:
-        raise ValueError(f"find_lr: expected 0 < lowest < highest, got {lowest} and {highest}")
-    if steps != int(steps) or steps < 2:
-        raise ValueError(f"find_lr: expected steps ≥ 2, got {steps}")
-    rng = np.random.default_rng(seed)
-    loss = CrossEntropyLoss()
-    rates = np.geomspace(lowest, highest, int(steps))
+    recipe = changed("find_lr", recipe, settings)
+    y = checked_training_data("find_lr", model, x, y, recipe.batch_size)
+    if recipe.augment is not None:
+        checked_augmentation("find_lr", model, x, recipe)
+    rng = checked_rng("find_lr", seed)
+    rates = _checked_rates(lowest, highest, steps)
     losses = []
     with preserved(model), progress_bar(len(rates), "Rate finder", progress) as bar:
         for p in model.parameters():
             p.data = p.data.copy()  # `preserved` puts the arrays themselves back afterwards
-        model.train()
-        optimizer = SGD(decay_groups(model, weight_decay), lowest, momentum=0.9, nesterov=True)
-        inputs_and_labels = augmented(x, y, _endless(len(x), batch_size, rng), augment, rng)
+        begin_training(model)
+        run = Run(model, recipe | dict(average=0), len(x), rng, lambda sgd: Growing(sgd, rates))
         with np.errstate(over="ignore", invalid="ignore"):  # exploding is what it is here for
-            for rate, (inputs, labels) in zip(rates, inputs_and_labels, strict=False):
-                value = loss(model(inputs), labels)
-                if not np.isfinite(value):
+            for rate, batch in zip(rates, _endless(len(x), recipe.batch_size, rng), strict=False):
+                try:
+                    loss = run.step(feed(x[batch], recipe.augment, rng), y[batch])
+                except NotFiniteError:
                     break
-                losses.append(value)
+                losses.append(loss)
                 mean = smoothed(losses)
                 if mean[-1] > EXPLODED * mean.min():
                     break
-                model.backward_parameters(loss.backward())
-                for group in optimizer.param_groups:
-                    group["lr"] = rate
-                optimizer.step()
                 bar.step(f"loss={mean[-1]:.4f}, lr={rate:.6f}")
     return rates[: len(losses)], np.array(losses)
+
+
+class Growing:
+    """A schedule of given rates, one a step; the last one stays."""
+
+    def __init__(self, optimizer: SGD, rates: np.ndarray):
+        self.optimizer, self.rates = optimizer, iter(rates)
+        self.step()
+
+    def step(self) -> None:
+        """Set the rate for the next optimizer step."""
+        rate = next(self.rates, None)
+        for group in self.optimizer.param_groups if rate is not None else ():
+            group["lr"] = rate
+
+
+def _checked_rates(lowest, highest, steps):
+    """The rates (steps,), each larger than the one before by the same factor."""
+    for name, rate in dict(lowest=lowest, highest=highest).items():
+        if not isinstance(rate, numbers.Real) or isinstance(rate, bool):
+            raise TypeError(f"find_lr: expected {name}, a number, got {rate!r}")
+    if not 0 < lowest < highest < np.inf:
+        raise ValueError(f"find_lr: expected 0 < lowest < highest, got {lowest} and {highest}")
+    return np.geomspace(lowest, highest, count(steps, "find_lr", "steps", at_least=2))
 
 
 def smoothed(values, keep=0.8):

@@ -1,4 +1,4 @@
-"""The contract of a layer, and the chain of layers that is a network.
+"""The contract of a layer.
 
 1. `forward(x)` returns y and keeps what backward needs, which may be x itself: it never writes to
    x, and its caller leaves x as it is until backward. `layer(x)` is `forward(x)`.
@@ -16,148 +16,241 @@ Notation everywhere: n images, c channels, h rows, w columns; dx is the gradient
 with respect to x. A shape stands in a comment beside the array: # (n, c, h, w).
 
 To write a layer of your own, subclass Layer and give it forward and backward. Parameters and
-layers that you assign to attributes are found by themselves, under the attribute's name.
+layers in its attributes, also in lists, tuples and dicts, are found by themselves (see parts.py).
+What your layer returns is held against points 1 to 3 where it stands in a network: an array of
+x's dtype for as many images, and a dx like x; x and dy come read-only.
 """
 
-from contextlib import contextmanager
+from threading import get_ident
+from typing import NamedTuple
 
 import numpy as np
 
-FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+from .contract import FLOATS, OWN, check_array, check_dy, check_known, guarded_forward
+from .parts import Part, parts_of
+from .passes import Pass, here
 
 
-class Parameter:
+class Parameter(Part):
     """An array that is learned, and its gradient.
 
-    data: float array.  grad: None before the first backward, then an array of the same shape.
-    requires_grad: set it to False to leave the array as it is in training, as in fine-tuning.
+    data: float32 or float64 array; a list of floats becomes one.  grad: None before the first
+    backward, then an array of the same shape.  requires_grad: set it to False to leave the array
+    as it is in training, as in fine-tuning.
     """
 
-    def __init__(self, data):
-        self.data = data
-        self.grad = None
-        self.requires_grad = True
+    requires_grad = True
 
-    def __repr__(self):
+    def __init__(self, data: np.ndarray):
+        self.data = data if isinstance(data, np.ndarray) else np.asarray(data)
+        if self.data.dtype not in FLOATS:
+            raise TypeError(f"Parameter: expected float32 or float64, got {self.data.dtype}")
+        self.grad: np.ndarray | None = None
+
+    def __repr__(self) -> str:
         return f"Parameter{self.data.shape}"
 
+    def __getstate__(self):  # copies and pickles are the weights, without the last batch's gradient
+        return vars(self) | {"grad": None}
 
-class Layer:
+
+class Kept(NamedTuple):
+    """What a forward leaves for one backward: how dy will have to look, and what it needs."""
+
+    shape: tuple
+    dtype: np.dtype
+    saved: tuple
+    thread: int
+
+
+class Layer(Part):
     """Base class of everything with a forward and a backward pass."""
 
-    training = True
     buffer_names = ()  # attributes that are saved with the weights, but not learned
+    frozen = False  # True: stays in evaluation mode, see `freeze`
+    _training, _saved, _passes = True, None, 0
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def backward_parameters(self, dy):
+    def backward_parameters(self, dy: np.ndarray) -> None:
         """backward where dx, the input's gradient, is unused: only sets the parameters' gradients.
 
         A layer that saves work by this has its own.
         """
         self.backward(dy)
 
-    def __call__(self, x):
-        return self.forward(x)
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        if type(self) in OWN:
+            return self.forward(x)
+        with Pass(self):
+            return guarded_forward(self, x)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}()"
 
     # -- what forward and backward check, and what they hand each other --
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple | None:
         """The shape of y for an x of this shape; raises ValueError if x cannot have it.
 
         None means unknown: a layer of your own need not say.
         """
         return None
 
-    def check(self, x):
+    def check(self, x: np.ndarray) -> None:
         """Raise unless x is an array that this layer can take."""
-        if not isinstance(x, np.ndarray):
-            raise TypeError(f"{self}: expected a NumPy array, got {type(x).__name__}")
-        if x.dtype not in FLOATS:
-            raise TypeError(f"{self}: expected float32 or float64, got {x.dtype}")
+        check_array(x, self)
         self.output_shape(x.shape)
 
-    def save(self, y, *saved):
+    def save(self, y: np.ndarray, *saved) -> None:
         """Keep what backward will need, and what its dy will have to look like."""
-        self._saved = y.shape, y.dtype, saved
+        if here.known is not None:
+            check_known(self)
+        kept = Kept(y.shape, y.dtype, saved, get_ident())
+        if here.kept is None:
+            self._saved = kept
+        else:  # evaluation: what a training pass left for its backward stays
+            here.kept[id(self)] = kept
 
-    def saved(self, dy):
+    def _kept(self):
+        """What the last forward saved, or None: in this thread's evaluation, or otherwise."""
+        return self._saved if here.kept is None else here.kept.get(id(self))
+
+    def saved(self, dy: np.ndarray) -> tuple:
         """What forward saved, for one backward only; dy is checked against forward's y."""
-        if getattr(self, "_saved", None) is None:
+        kept = self._kept()
+        if kept is None:
             raise RuntimeError(
-                f"{self}: backward without a forward before it (each forward allows one backward)"
+                f"{self._title()}: backward without a forward before it (each forward allows one "
+                "backward)"
             )
-        shape, dtype, saved = self._saved
-        if not isinstance(dy, np.ndarray) or dy.shape != shape:
-            raise ValueError(
-                f"{self}: backward expected dy of shape {shape}, as its forward gave, "
-                f"got {getattr(dy, 'shape', type(dy).__name__)}"
+        if kept.thread != get_ident():
+            raise RuntimeError(
+                f"{self._title()}: backward in another thread than the last forward; each thread "
+                "that trains needs a copy of its own (copy.deepcopy)"
             )
-        if dy.dtype != dtype:
-            raise TypeError(
-                f"{self}: backward expected dy of dtype {dtype}, as its forward gave, "
-                f"got {dy.dtype}"
-            )
-        self._saved = None
-        return saved
+        check_dy(dy, kept.shape, kept.dtype, self)
+        if here.kept is None:
+            self._saved = None
+        else:
+            del here.kept[id(self)]
+        return kept.saved
+
+    def _title(self):
+        """This layer in a few words: a network's repr would be all its layers."""
+        return repr(self) if type(self) in OWN or not self.children() else type(self).__name__
+
+    def __getstate__(self):  # copies and pickles are the weights, without the last batch
+        return {k: v for k, v in vars(self).items() if k not in ("_saved", "_passes")}
 
     # -- parameters, buffers, and the layers inside this one --
 
-    def children(self):
+    def _parts(self):
+        """[(name, Parameter or Layer)] directly inside this layer, in order."""
+        return parts_of(self, skip=("_saved",))
+
+    def children(self) -> list:
         """[(name, layer)] of the layers directly inside this one, in order."""
-        return [(name, v) for name, v in vars(self).items() if isinstance(v, Layer)]
+        return [(name, part) for name, part in self._parts() if isinstance(part, Layer)]
 
-    def named_layers(self, prefix=""):
-        """(prefix of its names, layer) for this layer and all inside it, in order."""
-        yield prefix, self
-        for name, child in self.children():
-            yield from child.named_layers(f"{prefix}{name}.")
+    def named_layers(self, prefix: str = "", _around=(), _seen=None):
+        """(prefix of its names, layer) for this layer and all inside it, in order, each once."""
+        if any(self is layer for layer in _around):
+            raise ValueError(
+                f"{type(self).__name__}: {prefix[:-1]} is a layer around it; keep a reference to "
+                "the parent as weakref.ref(parent), so that it is not taken for a part"
+            )
+        seen = set() if _seen is None else _seen
+        if id(self) not in seen:
+            seen.add(id(self))
+            yield prefix, self
+            for name, child in self.children():
+                yield from child.named_layers(f"{prefix}{name}.", (*_around, self), seen)
 
-    def leaves(self):
+    def leaves(self) -> list:
         """[layer] of a network as they run one after the other: here, only this one."""
         return [self]
 
-    def named_parameters(self):
+    def named_parameters(self) -> list:
         """[(name, Parameter)] of this layer and all inside it: [("0.weight", …), …]."""
         return [
-            (prefix + name, v)
+            (prefix + name, p)
             for prefix, layer in self.named_layers()
-            for name, v in vars(layer).items()
-            if isinstance(v, Parameter)
+            for name, p in layer.own_parameters()
         ]
 
-    def parameters(self):
+    def own_parameters(self) -> list:
+        """[(name, Parameter)] of this layer itself, each once."""
+        own = {}
+        for name, part in self._parts():
+            if isinstance(part, Parameter) and all(part is not p for p in own.values()):
+                own[name] = part
+        return list(own.items())
+
+    def parameters(self) -> list:
         """[Parameter] of this layer and all inside it."""
         return [p for _, p in self.named_parameters()]
 
-    def named_buffers(self):
+    def named_buffers(self) -> list:
         """[(name, array)] of what is saved with the weights but not learned."""
         return [
-            (prefix + name, getattr(layer, name))
+            (prefix + name, buffer)
             for prefix, layer in self.named_layers()
-            for name in layer.buffer_names
+            for name, buffer in layer.own_buffers()
         ]
 
-    def train(self, mode=True):
+    def own_buffers(self) -> list:
+        """[(name, array)] of this layer itself."""
+        buffers = []
+        for name in self.buffer_names:
+            buffer = getattr(self, name, None)
+            if not isinstance(buffer, np.ndarray):
+                raise TypeError(
+                    f"{type(self).__name__}: expected the buffer {name}, which buffer_names lists, "
+                    f"to be an array made in __init__, got {type(buffer).__name__}"
+                )
+            buffers.append((name, buffer))
+        return buffers
+
+    @property
+    def training(self) -> bool:
+        """Training mode? As `train` and `eval` set it; never while this thread evaluates."""
+        return self._training and here.kept is None
+
+    @training.setter
+    def training(self, mode):
+        self._training = bool(mode)
+
+    def train(self, mode: bool = True) -> "Layer":
         """Training mode, for this layer and all inside it; returns self."""
         for _, layer in self.named_layers():
-            layer.training = mode
+            layer.training = mode and not layer.frozen
         return self
 
-    def eval(self):
+    def eval(self) -> "Layer":
         """Evaluation mode: BatchNorm uses its running statistics. Returns self."""
         return self.train(False)
 
+    def freeze(self, frozen: bool = True) -> "Layer":
+        """Leave this layer and all inside it as they are in training; returns self.
+
+        Their parameters are not trained (requires_grad is False), and they stay in evaluation
+        mode, also after `train()`, so that running statistics do not move. False undoes it.
+        """
+        for _, layer in self.named_layers():
+            layer.frozen = bool(frozen)
+            layer.training = not frozen
+            for _, p in layer.own_parameters():
+                p.requires_grad = not frozen
+        return self
+
     # -- weights in and out --
 
-    def state_dict(self):
+    def state_dict(self) -> dict:
         """{name: copy of the array} of all parameters and buffers, under PyTorch's names."""
         return {name: a.copy() for name, a in self._state()}
 
@@ -165,12 +258,11 @@ class Layer:
         """[(name, array)], the arrays themselves, layer by layer as PyTorch orders them."""
         state = []
         for prefix, layer in self.named_layers():
-            own = [(k, v) for k, v in vars(layer).items() if isinstance(v, Parameter)]
-            state += [(prefix + k, v.data) for k, v in own]
-            state += [(prefix + k, getattr(layer, k)) for k in layer.buffer_names]
+            state += [(prefix + name, p.data) for name, p in layer.own_parameters()]
+            state += [(prefix + name, buffer) for name, buffer in layer.own_buffers()]
         return state
 
-    def load_state_dict(self, state, strict=True):
+    def load_state_dict(self, state: dict, strict: bool = True) -> tuple:
         """Copy arrays into the parameters and buffers of the same names: all of them, or none.
 
         state: {name: array}. A shape that differs, or a value that is not a number of the same
@@ -187,115 +279,47 @@ class Layer:
         if strict and unexpected:
             problems.append("unexpected: " + ", ".join(map(str, unexpected)))
         for name in own.keys() & state.keys():
-            here, came = own[name], state[name]
-            if came.shape != here.shape:
-                problems.append(f"{name}: expected shape {here.shape}, got {came.shape}")
-            elif came.dtype.kind != here.dtype.kind:
-                problems.append(f"{name}: expected {here.dtype}, got {came.dtype}")
+            mine, came = own[name], state[name]
+            if came.shape != mine.shape:
+                problems.append(f"{name}: expected shape {mine.shape}, got {came.shape}")
+            elif came.dtype.kind != mine.dtype.kind:
+                problems.append(f"{name}: expected {mine.dtype}, got {came.dtype}")
+            elif not mine.flags.writeable:
+                problems.append(f"{name}: expected an array to write to, but it is read-only here")
+            elif _overflows(came, mine.dtype):
+                problems.append(f"{name}: expected values that {mine.dtype} can hold")
         if problems:
             raise ValueError(
                 f"{type(self).__name__}.load_state_dict: nothing was loaded; "
                 + "; ".join(sorted(problems))
             )
-        for name in own.keys() & state.keys():
-            own[name][...] = state[name]
+        with Pass(self):
+            for name in own.keys() & state.keys():
+                own[name][...] = state[name]
         return missing, unexpected
 
 
-class Sequential(Layer):
-    """Layers in a row: y = last(…second(first(x))).
-
-    Indexable (a slice is a Sequential of the same layers), iterable; `.layers` is the list.
-
-    >>> from tinynet import Conv2d, Flatten
-    >>> model = Sequential(Conv2d(1, 8, 3), Flatten())
-    >>> model.output_shape((64, 1, 28, 28))
-    (64, 5408)
-    >>> [name for name, _ in model.named_parameters()]
-    ['0.weight', '0.bias']
-    """
-
-    def __init__(self, *layers):
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(f"Sequential: layer {i} is a {type(layer).__name__}, not a Layer")
-            if any(layer is earlier for earlier in layers[:i]):
-                raise ValueError(
-                    f"Sequential: layer {i}, {layer}, stands in it twice; a layer keeps what one "
-                    "backward needs, so each place needs a layer of its own"
-                )
-        self.layers = list(layers)
-
-    def children(self):
-        return [(str(i), layer) for i, layer in enumerate(self.layers)]
-
-    def forward(self, x):
-        self.check(x)  # all layers' shapes, before the first of them changes anything
-        for i, layer in enumerate(self.layers):
-            with _named(i):
-                x = layer.forward(x)
-        return x
-
-    def backward(self, dy):
-        for i in reversed(range(len(self.layers))):
-            with _named(i):
-                dy = self.layers[i].backward(dy)
-        return dy
-
-    def backward_parameters(self, dy):
-        """Goes back to the first layer that learns, and no further."""
-        first = self.first_that_learns()
-        for i in reversed(range(first, len(self.layers))):
-            with _named(i):
-                if i == first:
-                    self.layers[i].backward_parameters(dy)
-                else:
-                    dy = self.layers[i].backward(dy)
-
-    def first_that_learns(self):
-        """The index of the first layer with a parameter to train; how many layers, if none has."""
-        learning = (any(p.requires_grad for p in layer.parameters()) for layer in self.layers)
-        return next((i for i, learns in enumerate(learning) if learns), len(self.layers))
-
-    def check(self, x):
-        for i, layer in enumerate(self.layers[:1]):
-            with _named(i):
-                layer.check(x)
-        self.output_shape(x.shape)
-
-    def output_shape(self, shape):
-        for i, layer in enumerate(self.layers):
-            with _named(i):
-                shape = layer.output_shape(shape)
-            if shape is None:
-                break
-        return shape
-
-    def leaves(self):
-        """Those of Sequentials inside it included; but a subclass may run them otherwise."""
-        kind = type(self)
-        if (kind.forward, kind.backward) != (Sequential.forward, Sequential.backward):
-            return [self]
-        return [layer for inner in self.layers for layer in inner.leaves()]
-
-    def __len__(self):
-        return len(self.layers)
-
-    def __iter__(self):
-        return iter(self.layers)
-
-    def __getitem__(self, i):
-        return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]
-
-    def __repr__(self):
-        return f"Sequential({', '.join(map(repr, self.layers))})"
+def _overflows(array, dtype):
+    with np.errstate(over="ignore"):
+        return array.dtype.kind == "f" and bool(
+            (np.isinf(array.astype(dtype)) & np.isfinite(array)).any()
+        )
 
 
-@contextmanager
-def _named(i):
-    """Say in an error which layer of the network it came from."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        kind = TypeError if isinstance(error, TypeError) else ValueError
-        raise kind(f"layer {i} of Sequential: {error}") from error
+def own_array(layer, name, shape, dtype):
+    """The array of a layer's Parameter or buffer, in this dtype; an error if it does not fit."""
+    value = getattr(layer, name)
+    array = value.data if isinstance(value, Parameter) else value
+    if type(array) is np.ndarray and array.dtype is dtype and array.shape == shape:
+        if type(value) is Parameter or name in layer.buffer_names:
+            return array
+    is_buffer = name in layer.buffer_names
+    if isinstance(value, Parameter) == is_buffer or not isinstance(array, np.ndarray):
+        kind = "an array" if is_buffer else "a Parameter that holds an array"
+        raise TypeError(f"{layer}: expected {name} to be {kind}, got {type(value).__name__}")
+    if array.dtype not in FLOATS:
+        raise TypeError(f"{layer}: expected {name} of float32 or float64, got {array.dtype}")
+    if array.shape != shape:
+        kind = "buffer" if is_buffer else "parameter"
+        raise ValueError(f"{layer}: expected a {kind} of {shape}, {name}, got {array.shape}")
+    return array.astype(dtype, copy=False)

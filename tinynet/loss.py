@@ -17,7 +17,8 @@ smoothing).
 
 import numpy as np
 
-from .layer import FLOATS
+from .checks import setting
+from .contract import FLOATS
 
 
 class CrossEntropyLoss:
@@ -32,15 +33,11 @@ class CrossEntropyLoss:
     array([[ 0.25,  0.25, -0.75,  0.25]])
     """
 
-    def __init__(self, label_smoothing=0.0):
-        if not 0 <= label_smoothing <= 1:
-            raise ValueError(
-                f"CrossEntropyLoss: expected label_smoothing in [0, 1], got {label_smoothing}"
-            )
-        self.label_smoothing = float(label_smoothing)
+    def __init__(self, label_smoothing: float = 0.0):
+        self.label_smoothing = checked_smoothing(label_smoothing)
         self._saved = None
 
-    def forward(self, logits, labels):
+    def forward(self, logits: np.ndarray, labels: np.ndarray) -> float:
         """The loss, a float. logits: (N, K), float32 or float64; labels: (N,), any integers."""
         labels = check_labels(logits, labels)
         n, k = logits.shape
@@ -51,7 +48,7 @@ class CrossEntropyLoss:
         some = target > 0  # 0 · log 0 counts as 0, for classes with a logit of −∞
         return float(-np.sum(target[some] * log_p[some], dtype=np.float64) / n)
 
-    def backward(self):
+    def backward(self) -> np.ndarray:
         """dlogits (N, K), once for each forward."""
         if self._saved is None:
             raise RuntimeError(
@@ -62,11 +59,17 @@ class CrossEntropyLoss:
         self._saved = None
         return (np.exp(log_p) - target) / len(target)
 
-    def __call__(self, logits, labels):
+    def __call__(self, logits: np.ndarray, labels: np.ndarray) -> float:
         return self.forward(logits, labels)
 
 
-def softmax(logits):
+def checked_smoothing(value):
+    """A label_smoothing, as a float; ValueError or TypeError otherwise."""
+    expected = "label_smoothing in [0, 1]"
+    return setting(value, "CrossEntropyLoss", expected, lambda part: 0 <= part <= 1)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities p (N, K) of logits (N, K): positive, and each row adds up to 1.
 
     >>> softmax(np.log([[1.0, 1.0, 2.0]]))
@@ -75,7 +78,7 @@ def softmax(logits):
     return np.exp(log_softmax(logits))
 
 
-def log_softmax(logits):
+def log_softmax(logits: np.ndarray) -> np.ndarray:
     """log p (N, K), for p that underflows, too."""
     shifted = logits - logits.max(axis=1, keepdims=True)  # the same p, and no overflow
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))

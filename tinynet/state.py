@@ -2,6 +2,8 @@
 
 from contextlib import contextmanager
 
+from .passes import here
+
 
 @contextmanager
 def preserved(layer):
@@ -12,14 +14,7 @@ def preserved(layer):
     parts = [part for _, part in layer.named_layers()]
     attributes = [(part, dict(vars(part))) for part in parts]
     parameters = [(p, p.data, p.grad) for p in layer.parameters()]
-    buffers = [(part, name, getattr(part, name)) for part in parts for name in part.buffer_names]
-    values = [buffer.copy() for _, _, buffer in buffers]
-
-    def put_buffers_back():
-        for (part, name, buffer), value in zip(buffers, values, strict=True):
-            buffer[...] = value  # forward may have written into the array …
-            setattr(part, name, buffer)  # … or put another in its place
-
+    put_buffers_back = _buffers(parts)
     try:
         yield put_buffers_back
     finally:
@@ -32,12 +27,38 @@ def preserved(layer):
 
 
 @contextmanager
-def evaluating(model):
-    """Within a with statement the model is in evaluation mode; then each layer is as it was."""
-    modes = [(layer, layer.training) for _, layer in model.named_layers()]
-    model.eval()
+def evaluating():
+    """Within a with statement all layers are in evaluation mode, as this thread sees them.
+
+    Nothing about the layers is changed: other threads see them in their own mode, and a backward
+    after it belongs to the forward before it.
+    """
+    outer, here.kept = here.kept, {}
     try:
         yield
     finally:
-        for layer, mode in modes:
-            layer.training = mode
+        here.kept = outer
+
+
+@contextmanager
+def undone_on_error(parts):
+    """Give the buffers of layers their values back, if what happens inside ends in an error."""
+    put_buffers_back = _buffers(parts)
+    try:
+        yield
+    except BaseException:
+        put_buffers_back()
+        raise
+
+
+def _buffers(parts):
+    """A function that puts the buffers of layers back to what they are now."""
+    buffers = [(part, name, buffer) for part in parts for name, buffer in part.own_buffers()]
+    values = [buffer.copy() for _, _, buffer in buffers]
+
+    def put_back():
+        for (part, name, buffer), value in zip(buffers, values, strict=True):
+            buffer[...] = value  # forward may have written into the array …
+            setattr(part, name, buffer)  # … or put another in its place
+
+    return put_back

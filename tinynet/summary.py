@@ -8,8 +8,8 @@ import numpy as np
 
 from .layer import Layer
 from .layers import Conv2d, Linear
-from .sizes import positive_int
 from .state import preserved
+from .windows import positive_int
 
 
 def summary(model, input_shape):

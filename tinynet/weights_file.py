@@ -6,30 +6,42 @@ nothing it says: the network knows which names, shapes and dtypes it needs, and 
 exactly these is read. Pickled Python objects, which can run code when read, are never loaded.
 """
 
+import json
 import os
-import secrets
 import zipfile
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 from numpy.lib import format as npy
 
 from .errors import FileFormatError
+from .files import check_ending, check_place, checked_path, ending, write_atomic
+from .layer import Layer
 
 MAX_HEADER = 1000  # bytes; ours take 118. Python's parser may run out of stack on long ones.
+ENDINGS = (".npz", ".safetensors")
+ZIP = b"PK\3\4"  # how an archive begins
+DTYPES = dict(  # safetensors' names, and NumPy's
+    BOOL="bool", U8="uint8", I8="int8", U16="uint16", I16="int16", U32="uint32", I32="int32",
+    U64="uint64", I64="int64", F16="float16", BF16="bfloat16", F32="float32", F64="float64",
+)  # fmt: skip
 
 
-def save(model, path):
+def save(model: Layer, path: str | os.PathLike) -> None:
     """Write the weights and buffers of a model to an .npz file at exactly this path.
 
     If it ends in .safetensors, to a file in that format, which PyTorch's users read, too; that
-    needs the package safetensors: pip install 'tinynet[safetensors]'.
+    needs the package safetensors: pip install safetensors. A name that promises another format
+    ("w.pt", "w.h5") is refused; one that promises none ("weights") is an .npz file, too.
 
     The file is written beside its place, and moved there once it is complete and on the disk:
     a crash or a full disk leaves an older file as it was (after a crash, with a hidden
-    .tinynet-….tmp beside it, which may be deleted). Raises OSError (FileNotFoundError if the
-    folder does not exist) if it cannot be written.
+    .tinynet-….tmp beside it, which may be deleted). A link stays a link, and the file that it
+    leads to is replaced; the new file has the mode of the old one.
+
+    Raises, before anything is written, TypeError for what is no Layer or no path, ValueError for
+    a name of another format, and OSError if the file cannot be written: FileNotFoundError without
+    its folder, PermissionError if it or the folder is read-only.
 
     >>> from tinynet import Linear
     >>> import tempfile
@@ -38,47 +50,28 @@ def save(model, path):
     ...     os.listdir(folder)
     ['weights.npz']
     """
-    if Path(path).suffix == ".safetensors":
-        content = _safetensors("save").save(model.state_dict())
+    path = _checked(model, path, "save")
+    check_ending(path, ENDINGS, "save")
+    kind = ending(path) if ending(path) in ENDINGS else ".npz"
+    check_ending(check_place(path, "save"), (kind,), "save")  # what a link leads to, too
+    state = model.state_dict()
+    if kind == ".safetensors":
+        others = [f"{k} {a.dtype}" for k, a in state.items() if a.dtype.name not in DTYPES.values()]
+        if others:
+            raise ValueError(f"save: .safetensors has no such dtype: {_few(others, ', ')}")
+        content = _safetensors("save").save(state)
         write_atomic(path, lambda file: file.write(content))
     else:
-        write_atomic(path, lambda file: write_npz(file, model.state_dict()))
+        write_atomic(path, lambda file: write_npz(file, state))
 
 
-def write_atomic(path, write, temporary=None):
-    """A file at path, as write(file) writes it; or, whatever happens, what was there before.
-
-    temporary: the name that the file has, in the same folder, until it is complete; a new one,
-    if it is not given.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"save: expected a folder that exists, got {path.parent}")
-    if path.exists() and not path.is_file():  # the move would replace even /dev/null
-        raise FileExistsError(f"save: expected a file to write, got {path}, which is not a file")
-    temporary = path.parent / (temporary or f".tinynet-{secrets.token_hex(8)}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)  # still there only if something failed
-    if os.name == "posix":
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)  # the move itself, too, is on the disk
-        finally:
-            os.close(folder)
-
-
-def load(model, path):
+def load(model: Layer, path: str | os.PathLike) -> None:
     """Copy the weights and buffers in a file that save wrote into the model: all, or none.
 
-    A .safetensors file may also come from elsewhere: from PyTorch's same network, for instance.
-    Names, shapes and dtypes must be exactly the model's own. Raises FileFormatError if they are
-    not or the file is damaged, and OSError (FileNotFoundError) if it cannot be opened.
+    An .npz file is known by its first bytes, whatever its name. A .safetensors file may also come
+    from elsewhere: from PyTorch's same network, for instance. Names, shapes and dtypes must be
+    exactly the model's own. Raises FileFormatError if they are not or the file is damaged,
+    OSError (FileNotFoundError) if it cannot be opened, TypeError for what is no Layer or no path.
 
     >>> from tinynet import Linear
     >>> import tempfile
@@ -88,9 +81,18 @@ def load(model, path):
     Traceback (most recent call last):
     tinynet.errors.FileFormatError: ...weight: expected float32 (2, 4), got float32 (2, 3)...
     """
+    path = _checked(model, path, "load")
+    read = read_npz
+    if ending(path) == ".safetensors":
+        read = _safetensors_reader()
     what = f"no weights for this {type(model).__name__}"
-    read = _safetensors_reader() if Path(path).suffix == ".safetensors" else read_npz
     model.load_state_dict(read_checked(path, read, model.state_dict(), what))
+
+
+def _checked(model, path, who):
+    if not isinstance(model, Layer):
+        raise TypeError(f"{who}: expected model, a Layer, got {type(model).__name__}")
+    return checked_path(path, who)
 
 
 def read_checked(path, read, own, otherwise):
@@ -127,7 +129,7 @@ def read_npz(file, own):
         starts, misfits = {}, []
         for name, here in own.items():
             entry = archive.getinfo(f"{name}.npy")
-            shape, dtype, starts[name] = _read_header(archive, entry)
+            shape, dtype, starts[name] = read_header(archive, entry)
             size = starts[name] + here.nbytes
             if (shape, dtype) != (here.shape, here.dtype):
                 misfits.append(_misfit(name, here, shape, dtype))
@@ -135,7 +137,7 @@ def read_npz(file, own):
                 misfits.append(f"{name}: expected {size} bytes, got {entry.file_size}")
         if misfits:
             raise ValueError(_few(misfits, "; "))
-        return {name: _read_data(archive, name, starts[name], own[name]) for name in own}
+        return {name: read_data(archive, name, starts[name], own[name]) for name in own}
 
 
 def _safetensors_reader():
@@ -143,24 +145,57 @@ def _safetensors_reader():
     safetensors = _safetensors("load")
 
     def read(file, own):
-        header = int.from_bytes(file.read(8), "little")
-        size = os.fstat(file.fileno()).st_size
-        expected = 8 + header + sum(array.nbytes for array in own.values())
-        if size != expected:
-            raise ValueError(f"expected {expected} bytes, got {size}")
+        if file.read(4) == ZIP:  # save once wrote an .npz to "w.SAFETENSORS"
+            return read_npz(file, own)
+        size = _check_safetensors(file, own)
         file.seek(0)
-        state = safetensors.load(file.read())
-        _check_names(list(own), list(state))
-        misfits = [
-            _misfit(name, own[name], a.shape, a.dtype)
-            for name, a in state.items()
-            if (a.shape, a.dtype) != (own[name].shape, own[name].dtype)
-        ]
-        if misfits:
-            raise ValueError(_few(misfits, "; "))
-        return state
+        return safetensors.load(file.read(size))
 
     return read
+
+
+def _check_safetensors(file, own):
+    """The size of a file of safetensors with the names, shapes and dtypes of own, in bytes.
+
+    Raises ValueError where it has others, before more than its header is read.
+    """
+    file.seek(0)
+    start = 8 + int.from_bytes(file.read(8), "little")
+    size = os.fstat(file.fileno()).st_size
+    if size < start:
+        raise ValueError(f"expected {start} bytes or more, got {size}")
+    most = MAX_HEADER * (len(own) + 100)  # the metadata, too, may take some
+    if start > most:
+        raise ValueError(f"expected a header of at most {most} bytes, got {start}")
+    entries, data_size = _safetensors_header(file.read(start - 8))
+    if size != start + data_size:
+        raise ValueError(f"expected {start + data_size} bytes, got {size}")
+    _check_names(list(own), [name for name, _, _ in entries])
+    misfits = [
+        _misfit(name, own[name], shape, dtype)
+        for name, shape, dtype in entries
+        if (shape, dtype) != (own[name].shape, own[name].dtype.name)
+    ]
+    if misfits:
+        raise ValueError(_few(misfits, "; "))
+    needed = sum(array.nbytes for array in own.values())
+    if data_size != needed:
+        raise ValueError(f"expected arrays of {needed} bytes together, got {data_size}")
+    return size
+
+
+def _safetensors_header(content):
+    """[(name, shape, dtype)] of the arrays, and where the last of them ends."""
+    try:
+        pairs = json.loads(content, object_pairs_hook=list)  # a name may be there twice
+        entries = [(name, dict(entry)) for name, entry in pairs if name != "__metadata__"]
+        size = max((int(entry["data_offsets"][1]) for _, entry in entries), default=0)
+        return [
+            (name, tuple(entry["shape"]), DTYPES.get(entry["dtype"], entry["dtype"]))
+            for name, entry in entries
+        ], size
+    except Exception as error:  # Python raises many kinds on what is no such header
+        raise ValueError("expected a header of safetensors, got one without sense") from error
 
 
 def _safetensors(who):
@@ -168,8 +203,7 @@ def _safetensors(who):
         import safetensors.numpy
     except ImportError:
         raise ImportError(
-            f"{who}: needs the package safetensors; install it with: "
-            "pip install 'tinynet[safetensors]'"
+            f"{who}: needs the package safetensors; install it with: pip install safetensors"
         ) from None
     return safetensors.numpy
 
@@ -191,7 +225,7 @@ def _check_names(expected, filenames):
         )
 
 
-def _read_header(archive, entry):
+def read_header(archive, entry):
     """shape, dtype, and the number of bytes before the data."""
     # The other methods of zip unpack without a limit: a few bytes could fill the memory.
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -214,7 +248,7 @@ def _read_header(archive, entry):
         return shape, dtype, data.tell()
 
 
-def _read_data(archive, name, start, here):
+def read_data(archive, name, start, here):
     with archive.open(f"{name}.npy") as entry:
         entry.read(start)
         data = entry.read(here.nbytes)  # to the end of the entry: zipfile compares its checksum

@@ -1,9 +1,21 @@
 """`tinynet.compile`: the same network, run by Numba kernels."""
 
-from ..layer import Layer, Sequential
+import math
+import operator
+from bisect import bisect_right
+from contextlib import nullcontext
+
+import numpy as np
+
+from ..checks import whole_number
+from ..contract import CHAINS, check_array, check_dy, check_marks, is_own, marks
+from ..layer import Layer
+from ..passes import Pass
+from ..sequential import Sequential, first_that_learns, named
+from ..state import undone_on_error
 
 
-def compile(model, *, threads=None):
+def compile(model: Layer, *, threads: int | None = None) -> "Compiled":
     """A network that computes what `model` does, in Numba kernels on all cores.
 
     model: a Sequential (nested ones too) or a single layer; kernels exist for Conv2d, ReLU,
@@ -29,88 +41,167 @@ def compile(model, *, threads=None):
 
 
 class Compiled(Sequential):
-    """What `compile` returns. `.model` is the plain network, `.layers` its layers in a row."""
+    """What `compile` returns. `.model` is the plain network, `.layers` its layers in a row.
+
+    Each forward looks whether the layers are still those that kernels were prepared for.
+    """
 
     def __init__(self, model, threads=None):
         from .threads import default_threads
 
+        if threads is not None:
+            threads = whole_number(threads, "compile: threads", at_least=-math.inf)
+            if threads < 1:
+                raise ValueError(f"compile: expected threads ≥ 1, got {threads}")
+        for _, layer in model.named_layers():  # refuses parts that cannot be found
+            layer.own_buffers()
         self.model = model
-        self.layers = model.leaves()
-        self.threads = default_threads() if threads is None else threads
-        if self.threads != int(self.threads) or self.threads < 1:
-            raise ValueError(f"compile: expected threads ≥ 1, got {threads}")
-        self.stages = None
+        self.threads = threads or default_threads()
+        self.prepared = None  # the layers that stages were made for
 
-    def forward(self, x):
-        from .jit import announced
+    @property
+    def layers(self):
+        """The layers in a row: the model's own list, to be changed as well, where it is flat."""
+        flat = type(self.model) is Sequential and self.model.leaves() == self.model.layers
+        return self.model.layers if flat else tuple(self.model.leaves())
+
+    @property
+    def training(self):
+        """As the model's, whose layers it runs."""
+        return self.model.training
+
+    @training.setter
+    def training(self, mode):
+        self.model.training = mode
+
+    def prepare(self, layers):
+        """Choose the stages for these layers."""
         from .memory import Memory, Scratch
         from .stages import PlainStage, stages_for
 
-        self.check(x)
-        self._saved = None  # from here on, what an earlier forward kept is being overwritten
-        if self.stages is None:
-            memory = Memory()
-            self.stages = stages_for(self.layers, self.threads, memory)
-            self.scratch = Scratch(memory)
+        Sequential(*layers)  # refuses what no network can be made of
+        memory = Memory()
+        self.stages, self.starts = stages_for(layers, self.threads, memory)
+        self.scratch = Scratch(memory)
+        self.own = [layer for layer in layers if is_own(layer)]
+        self.types = list(map(type, layers))
+        self.plain = [stage.layer for stage in self.stages if isinstance(stage, PlainStage)]
+        everything = list(self.model.named_layers())
+        self.with_buffers = [layer for _, layer in everything if layer.buffer_names]
+        paths = {id(layer): prefix.split(".")[:-1] for prefix, layer in everything}
+        self.paths = [paths[id(layer)] for layer in layers]
+        self.prepared = layers
+
+    def is_prepared_for(self, layers):
+        return (
+            self.prepared is not None
+            and len(layers) == len(self.prepared)
+            and all(map(operator.is_, layers, self.prepared))
+            and list(map(type, layers)) == self.types
+            and all(map(is_own, self.own))
+        )
+
+    def forward(self, x):
+        from .jit import announced
+
+        with Pass(self):
+            self.check(x)
+            layers = self.model.leaves()
+            if not layers:
+                return x
+            if not self.is_prepared_for(layers):
+                self.prepare(layers)
+            self._saved = None  # from here on, what an earlier forward kept is being overwritten
+            undone = undone_on_error(self.with_buffers) if self.training else nullcontext()
+            with undone, announced():
+                y, shapes = self._run(x)
+            self.save(y, shapes, x.dtype, marks(self.plain))
+        return y
+
+    def _run(self, x):
+        """The stages one after the other: (y, the caller's to keep, the shape of each one's x)."""
         # a copy: in C order, and the caller may change x before backward
         y = self.scratch("x", x.shape, x.dtype)
         y.array[...] = x
-        self.shapes, known = [], True
-        with announced():
-            for stage in self.stages:
+        shapes, known, giver = [], True, None
+        for stage, start in zip(self.stages, self.starts, strict=True):
+            shapes.append(y.shape)
+            with named(*self.paths[start], giver=giver):
                 if not known:
                     stage.layer.check(y.array)  # a reader's layer may give any shape
-                self.shapes.append(y.shape)
                 y = stage.forward(y)
-                known = not isinstance(stage, PlainStage)
-        y = y.array.copy()  # the caller's to keep
-        self.save(y)
-        return y
+            known, giver = known and stage.gives_known_shape, stage.layer
+        return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
     def backward(self, dy):
-        return self._backward(dy, 0, True)
+        if not self.layers:
+            return dy
+        with Pass(self):
+            return self._backward(dy, 0, True)
 
     def backward_parameters(self, dy):
-        first = self.first_that_learns()
-        starts = [self.layers.index(stage.layer) for stage in self.stages or ()]
-        self._backward(dy, sum(start <= first for start in starts[1:]), False)
+        if not self.layers:
+            return
+        with Pass(self):
+            first = first_that_learns(self.prepared or [])
+            stages = bisect_right(self.starts, first) - 1 if self.prepared else 0
+            self._backward(dy, stages, False)
 
     def _backward(self, dy, first, need_dx):
         """Back to stages[first]: its dx, if need_dx."""
         from .jit import announced
         from .memory import new_block
+        from .stages import PlainStage
 
-        self.saved(dy)
-        gradient = self.scratch("dy", dy.shape, dy.dtype)
-        gradient.array[...] = dy
+        self._check_dy(dy)
+        shapes, dtype, marked = self.saved(dy)
+        check_marks(marked, self)
+        gradient = dy
+        if not isinstance(self.stages[-1], PlainStage):
+            gradient = self.scratch("dy", dy.shape, dy.dtype)
+            gradient.array[...] = dy
         with announced():
             written = 0
             for i in reversed(range(first, len(self.stages))):
                 dx = None
                 if i > first:  # two arrays in turn: one is read while the other is written
-                    dx = self.scratch(f"dx {written % 2}", self.shapes[i], dy.dtype)
+                    dx = self.scratch(f"dx {written % 2}", shapes[i], dtype)
                 elif need_dx:
-                    dx = new_block(self.shapes[0], dy.dtype)
-                gradient = self.stages[i].backward(gradient, dx)
+                    dx = new_block(shapes[0], dtype)
+                with named(*self.paths[self.starts[i]]):
+                    gradient = self.stages[i].backward(gradient, dx)
                 written += gradient is dx  # a stage may hand on what it was given
         return gradient.array if need_dx else None
 
+    def _check_dy(self, dy):
+        kept = self._kept()
+        if kept is not None:
+            with named(*self.paths[-1]):
+                check_dy(dy, kept.shape, kept.dtype, self.prepared[-1])
+
     def check(self, x):
         self.model.check(x)
+        check_array(x, self.model)  # a reader's layer may have a check of its own
 
     def output_shape(self, shape):
         return self.model.output_shape(shape)
 
     def leaves(self):
-        return self.layers
+        return self.model.leaves()
 
-    def named_layers(self, prefix=""):
+    def _parts(self):
+        return [("model", self.model)]
+
+    def named_layers(self, prefix="", _around=(), _seen=None):
         """The model's own layers under their own names: "0.weight", as in the plain network."""
         yield prefix, self
-        yield from self.model.named_layers(prefix)
+        yield from self.model.named_layers(prefix, (*_around, self), _seen)
 
     def __reduce__(self):  # copies and pickles are new networks, with memory of their own
         return Compiled, (self.model, self.threads)
 
     def __repr__(self):
         return f"compile({self.model})"
+
+
+CHAINS.add(Compiled)

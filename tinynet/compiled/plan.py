@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..sizes import output_size
+from ..windows import output_size
 from .frame import moves_in, pixels
 from .simd import ROWS, VECTORS, vector_lanes
 

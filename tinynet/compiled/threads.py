@@ -67,6 +67,8 @@ def chunk_count(n):
 
 def run(function, n, threads, *args):
     """function(*args, team, thread) for n images, on so many threads."""
+    if n == 0:
+        return
     threads = min(threads, chunk_count(n))
     alone = threads == 1 or numba.config.DISABLE_JIT
     if alone or not _lock.acquire(blocking=False):  # another Python thread has the workers

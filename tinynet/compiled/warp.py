@@ -29,8 +29,10 @@ def warp_images(x, inverse, shift, displaced, half, y, team, thread):
                     if len(displaced):
                         row += displaced[n, 0, i, j]
                         col += displaced[n, 1, i, j]
-                    top, left = math.floor(row), math.floor(col)
-                    inside = -1 <= top < h and -1 <= left < w
+                    top = left = 0
+                    inside = -1 <= row < h and -1 <= col < w  # not NaN, nor more than an int holds
+                    if inside:
+                        top, left = math.floor(row), math.floor(col)
                     for c in range(x.shape[1]):
                         value = 0.0
                         if inside:

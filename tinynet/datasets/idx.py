@@ -1,10 +1,11 @@
 """IDX, the file format of MNIST: a short header, then the bytes of one array.
 
     byte 0, 1   two zeros
-    byte 2      the type of the values; 0x08 is uint8
+    byte 2      the type of the values; 0x08 is uint8, 0x0C int32
     byte 3      the number of dimensions
     then        the size of each dimension, four bytes, the most significant first
-    then        the values, the last index moving fastest
+    then        the values, the last index moving fastest; of several bytes, the most
+                significant first
 
 A file from outside may say anything, so its header is a promise to check, not to trust: memory is
 taken for the bytes that have come, never for those that were announced.
@@ -12,6 +13,7 @@ taken for the bytes that have come, never for those that were announced.
 
 import gzip
 import math
+import os
 import struct
 import zlib
 
@@ -28,40 +30,42 @@ TYPES = {
     0x0D: "float32",
     0x0E: "float64",
 }
+ARCHIVES = {b"PK\x03\x04": "a zip archive", b"\xfd7zX": "an xz file", b"7z\xbc\xaf": "a 7z archive"}
 CHUNK = 1 << 20
 
 
-def read_idx(path, ndim):
-    """The uint8 array of `ndim` dimensions in an IDX file, raw or compressed with gzip.
+def read_idx(path: str | os.PathLike, ndim: int, dtype: str = "uint8") -> np.ndarray:
+    """The array of `ndim` dimensions in an IDX file, raw or compressed with gzip.
 
-    The content decides which of the two it is, not the name. Raises FileFormatError if the file
-    is anything but one such array, whole and with nothing after it, and OSError if it cannot be
-    read.
+    dtype: the name of the type it must have, one of TYPES. The content decides whether the file
+    is compressed, not the name. Raises FileFormatError if the file is anything but one such
+    array, whole and with nothing after it, and OSError if it cannot be read.
     """
     try:
         with open(path, "rb") as file:
             zipped = file.peek(2)[:2] == GZIP_MAGIC
-            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path, ndim)
+            return _read(gzip.GzipFile(fileobj=file) if zipped else file, path, ndim, dtype)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise FileFormatError(f"{path}: damaged gzip file: {error}") from error
 
 
-def _read(file, path, ndim):
+def _read(file, path, ndim, dtype):
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
+        archive = f": {ARCHIVES[magic]}, unpack it first" if magic in ARCHIVES else ""
         raise FileFormatError(
             f"{path}: expected an IDX file, which starts with two zero bytes, a type and a number "
-            f"of dimensions, got {magic!r}"
+            f"of dimensions, got {magic!r}{archive}"
         )
-    if TYPES.get(magic[2]) != "uint8":
+    if TYPES.get(magic[2]) != dtype:
+        code = next(code for code, name in TYPES.items() if name == dtype)
         raise FileFormatError(
-            f"{path}: expected values of type 0x08 (uint8), got 0x{magic[2]:02X} "
+            f"{path}: expected values of type 0x{code:02X} ({dtype}), got 0x{magic[2]:02X} "
             f"({TYPES.get(magic[2], 'not a type of IDX')})"
         )
     if magic[3] != ndim:
-        raise FileFormatError(
-            f"{path}: expected {ndim} dimensions, got {magic[3]} (images have 3, labels have 1)"
-        )
+        usual = "QMNIST's labels have 2" if ndim == 2 else "images have 3, labels have 1"
+        raise FileFormatError(f"{path}: expected {ndim} dimensions, got {magic[3]} ({usual})")
     sizes = file.read(4 * ndim)
     if len(sizes) < 4 * ndim:
         raise FileFormatError(
@@ -71,7 +75,9 @@ def _read(file, path, ndim):
     if 0 in shape:
         raise FileFormatError(f"{path}: expected at least one value, got an array of shape {shape}")
 
-    promised = math.prod(shape)  # of Python's ints: the product may well exceed 64 bits
+    stored = np.dtype(dtype).newbyteorder(">")
+    # of Python's ints: the product may well exceed 64 bits
+    promised = math.prod(shape) * stored.itemsize
     data = bytearray()
     # One byte more than promised is asked for: it tells of trailing bytes, and reaching the end
     # instead makes gzip compare its checksum.
@@ -84,4 +90,4 @@ def _read(file, path, ndim):
             f"{path}: {what}: expected {promised} bytes of values for the shape {shape} in its "
             f"header, got {at_least}{len(data)}"
         )
-    return np.frombuffer(data, np.uint8).reshape(shape)
+    return np.frombuffer(data, stored).reshape(shape).astype(dtype, copy=False)

@@ -25,8 +25,9 @@ import math
 
 import numpy as np
 
-from ..layer import Layer, Parameter
-from ..sizes import positive_int
+from ..checks import Checked, number_up_to
+from ..layer import Layer, Parameter, own_array
+from ..windows import positive_int
 
 PIXELS = (0, 2, 3)  # the axes of one channel's values: images, rows, columns
 
@@ -45,14 +46,12 @@ class BatchNorm2d(Layer):
 
     buffer_names = ("running_mean", "running_var", "num_batches_tracked")
 
-    def __init__(self, num_features, eps=1e-5, momentum=0.1):
-        self.num_features = positive_int(num_features, "BatchNorm2d: num_features")
-        for name, value, most in (("eps", eps, math.inf), ("momentum", momentum, 1)):
-            if not isinstance(value, (int, float)) or not 0 <= value <= most:
-                raise ValueError(
-                    f"BatchNorm2d: expected {name}, a number in 0 … {most}, got {value!r}"
-                )
-        self.eps, self.momentum = eps, momentum
+    num_features = Checked(positive_int)
+    eps, momentum = Checked(number_up_to(math.inf)), Checked(number_up_to(1))
+
+    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1):
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        num_features = self.num_features
         self.weight = Parameter(np.ones(num_features, np.float32))
         self.bias = Parameter(np.zeros(num_features, np.float32))
         self.running_mean = np.zeros(num_features, np.float32)
@@ -61,16 +60,18 @@ class BatchNorm2d(Layer):
 
     def forward(self, x):  # x: (n, c, h, w)
         self.check(x)
+        weight, bias, running_mean, running_var = (
+            own_array(self, name, (self.num_features,), x.dtype)
+            for name in ("weight", "bias", "running_mean", "running_var")
+        )
         if self.training:
             # Sums in float64: over the values of a whole batch float32 would lose digits.
             mean = x.mean(PIXELS, np.float64).astype(x.dtype)  # (c,)
             var = np.square(x - column(mean)).mean(PIXELS, np.float64).astype(x.dtype)  # (c,)
             self.track(mean, var, m=x.size // self.num_features)
         else:
-            mean = self.running_mean.astype(x.dtype, copy=False)
-            var = self.running_var.astype(x.dtype, copy=False)
+            mean, var = running_mean, running_var
         std = np.sqrt(var + self.eps)  # (c,)
-        weight, bias = (p.data.astype(x.dtype, copy=False) for p in (self.weight, self.bias))
         xhat = (x - column(mean)) / column(std)  # (n, c, h, w)
         y = column(weight) * xhat + column(bias)
         self.save(y, xhat, weight, std, self.training)

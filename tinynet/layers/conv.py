@@ -18,10 +18,22 @@ K. Chellapilla, S. Puri, P. Simard. High performance convolutional neural networ
 processing. IWFHR 2006.
 """
 
+import math
+
 import numpy as np
 
-from ..layer import FLOATS, Layer, Parameter
-from ..sizes import describe, output_size, pair, positive_int, window_shape
+from ..checks import Checked
+from ..contract import FLOATS
+from ..layer import Layer, Parameter, own_array
+from ..windows import (
+    describe,
+    output_size,
+    pair,
+    pair_of_paddings,
+    pair_of_sizes,
+    positive_int,
+    window_shape,
+)
 
 
 class Conv2d(Layer):
@@ -38,40 +50,40 @@ class Conv2d(Layer):
     (Parameter(8, 1, 3, 3), Parameter(8,))
     """
 
+    in_channels, out_channels = Checked(positive_int), Checked(positive_int)
+    kernel_size, stride = Checked(pair_of_sizes), Checked(pair_of_sizes)
+    padding = Checked(pair_of_paddings)
+
     def __init__(
         self,
-        in_channels,
-        out_channels,
-        kernel_size,
-        stride=1,
-        padding=0,
-        bias=True,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple,
+        stride: int | tuple = 1,
+        padding: int | tuple = 0,
+        bias: bool = True,
         *,
-        rng=None,
-        dtype=np.float32,
+        rng: np.random.Generator | int | None = None,
+        dtype: type = np.float32,
     ):
-        self.in_channels = positive_int(in_channels, "Conv2d: in_channels")
-        self.out_channels = positive_int(out_channels, "Conv2d: out_channels")
-        self.kernel_size = pair(kernel_size, "Conv2d: kernel_size", at_least=1)
-        self.stride = pair(stride, "Conv2d: stride", at_least=1)
-        self.padding = pair(padding, "Conv2d: padding", at_least=0)
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.kernel_size, self.stride, self.padding = kernel_size, stride, padding
         if np.dtype(dtype) not in FLOATS:
             raise TypeError(f"Conv2d: expected dtype float32 or float64, got {np.dtype(dtype)}")
         rng = np.random.default_rng(rng)
-        shape = (out_channels, in_channels, *self.kernel_size)
-        bound = 1 / np.sqrt(in_channels * self.kernel_size[0] * self.kernel_size[1])
+        shape = self._weight_shape()
+        bound = 1 / np.sqrt(math.prod(shape[1:]))
         self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
-        self.bias = (
-            Parameter(rng.uniform(-bound, bound, out_channels).astype(dtype)) if bias else None
-        )
+        self.bias = Parameter(rng.uniform(-bound, bound, shape[0]).astype(dtype)) if bias else None
 
     def forward(self, x):  # x: (n, c, h, w)
         self.check(x)
         cols = im2col(x, self.kernel_size, self.stride, self.padding)  # (n, c·kh·kw, oh·ow)
-        weight = self.weight.data.astype(x.dtype, copy=False).reshape(self.out_channels, -1)
+        weight = own_array(self, "weight", self._weight_shape(), x.dtype)
+        weight = weight.reshape(self.out_channels, -1)  # (o, c·kh·kw)
         y = weight @ cols  # (n, o, oh·ow)
         if self.bias is not None:
-            y += self.bias.data.astype(x.dtype, copy=False)[:, None]
+            y += own_array(self, "bias", (self.out_channels,), x.dtype)[:, None]
         y = y.reshape(self.output_shape(x.shape))
         self.save(y, cols, weight, x.shape)
         return y
@@ -93,6 +105,9 @@ class Conv2d(Layer):
         if self.bias is not None:
             self.bias.grad = dy.sum(axis=(0, 2)).astype(self.bias.data.dtype)
         return weight, x_shape
+
+    def _weight_shape(self):
+        return (self.out_channels, self.in_channels, *self.kernel_size)
 
     def output_shape(self, shape):
         return window_shape(self, shape, self.in_channels, self.out_channels)

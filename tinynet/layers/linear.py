@@ -10,8 +10,9 @@ with factor x[n,i]; x[n,i] once for each o, with factor W[o,i]; b[o] once for ea
 
 import numpy as np
 
-from ..layer import Layer, Parameter
-from ..sizes import positive_int
+from ..checks import Checked
+from ..layer import Layer, Parameter, own_array
+from ..windows import positive_int
 
 
 class Linear(Layer):
@@ -24,23 +25,32 @@ class Linear(Layer):
     (5, 2)
     """
 
-    def __init__(self, in_features, out_features, bias=True, *, rng=None):
-        self.in_features = positive_int(in_features, "Linear: in_features")
-        self.out_features = positive_int(out_features, "Linear: out_features")
+    in_features, out_features = Checked(positive_int), Checked(positive_int)
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        rng: np.random.Generator | int | None = None,
+    ):
+        self.in_features, self.out_features = in_features, out_features
         rng = np.random.default_rng(rng)
-        bound = 1 / np.sqrt(in_features)
-        weight = rng.uniform(-bound, bound, (out_features, in_features))
+        bound = 1 / np.sqrt(self.in_features)
+        weight = rng.uniform(-bound, bound, (self.out_features, self.in_features))
         self.weight = Parameter(weight.astype(np.float32))
         self.bias = None
         if bias:
-            self.bias = Parameter(rng.uniform(-bound, bound, out_features).astype(np.float32))
+            bias = rng.uniform(-bound, bound, self.out_features)
+            self.bias = Parameter(bias.astype(np.float32))
 
     def forward(self, x):  # x: (n, i)
         self.check(x)
-        weight = self.weight.data.astype(x.dtype, copy=False)
+        weight = own_array(self, "weight", (self.out_features, self.in_features), x.dtype)
         y = x @ weight.T  # (n, o)
         if self.bias is not None:
-            y += self.bias.data.astype(x.dtype, copy=False)
+            y += own_array(self, "bias", (self.out_features,), x.dtype)
         self.save(y, x, weight)
         return y
 

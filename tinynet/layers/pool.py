@@ -13,24 +13,32 @@ dy/(kh·kw). Where windows overlap a pixel gets the sum of its entries, which is
 
 import numpy as np
 
+from ..checks import Checked
 from ..layer import Layer
-from ..sizes import describe, pair, window_shape
+from ..windows import describe, pair_of_paddings, pair_of_sizes, window_shape
 from .conv import col2im, im2col
 
 
 class Pool2d(Layer):
     """What the two have in common: the window. stride None: the kernel size."""
 
-    def __init__(self, kernel_size, stride=None, padding=0):
-        name = type(self).__name__
-        self.kernel_size = pair(kernel_size, f"{name}: kernel_size", at_least=1)
-        stride = self.kernel_size if stride is None else stride
-        self.stride = pair(stride, f"{name}: stride", at_least=1)
-        self.padding = pair(padding, f"{name}: padding", at_least=0)
-        if any(2 * p > k for p, k in zip(self.padding, self.kernel_size, strict=True)):
-            # so that no window lies wholly in the padding
+    kernel_size, stride = Checked(pair_of_sizes), Checked(pair_of_sizes)
+    padding = Checked(pair_of_paddings)
+
+    def __init__(
+        self, kernel_size: int | tuple, stride: int | tuple | None = None, padding: int | tuple = 0
+    ):
+        self.kernel_size = kernel_size
+        self.stride = self.kernel_size if stride is None else stride
+        self.padding = padding
+        self._check_padding()
+
+    def _check_padding(self):
+        """No window may lie wholly in the padding."""
+        (kh, kw), (ph, pw) = self.kernel_size, self.padding
+        if 2 * ph > kh or 2 * pw > kw:
             raise ValueError(
-                f"{name}: expected padding of at most half the kernel size "
+                f"{type(self).__name__}: expected padding of at most half the kernel size "
                 f"{self.kernel_size}, got {self.padding}"
             )
 
@@ -47,6 +55,7 @@ class Pool2d(Layer):
         return dx.reshape(x_shape)
 
     def output_shape(self, shape):
+        self._check_padding()  # again: sizes may have been changed since
         return window_shape(self, shape, None, None)
 
     def __repr__(self):

@@ -1,4 +1,4 @@
-"""Pictures of digits, networks and training runs, with matplotlib: `pip install 'tinynet[plot]'`.
+"""Pictures of digits, networks and training runs, with matplotlib: `pip install matplotlib`.
 
 Each function takes arrays, or a plain or compiled network, and returns a matplotlib Figure. In a
 notebook the figure appears if it is the last line of a cell; in a program, save it:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..checks import whole_number
+
 # Of the palette of M. Okabe and K. Ito, which also colour-blind readers can tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 SMALL = 8  # points: text beside images
@@ -13,7 +15,7 @@ def new_figure(width, height, title):
         from .figure import Figure  # imports matplotlib, which `import tinynet` does not wait for
     except ImportError as error:
         raise ImportError(
-            "tinynet.plot needs matplotlib; install it with: pip install 'tinynet[plot]'"
+            "tinynet.plot needs matplotlib; install it with: pip install matplotlib"
         ) from error
     figure = Figure(figsize=(width, height), layout="constrained")
     if title:
@@ -67,20 +69,41 @@ def check_images(who, images):
     """Raise unless images is an array (n, h, w) of numbers."""
     fits = isinstance(images, np.ndarray) and images.dtype.kind in "uif" and images.ndim == 3
     if not fits or images.size == 0:
-        got = type(images).__name__
-        if isinstance(images, np.ndarray):
-            got = f"{images.dtype} {images.shape}"
-        raise ValueError(f"plot.{who}: expected images (n, h, w), numbers, n ≥ 1, got {got}")
+        raise ValueError(
+            f"plot.{who}: expected images (n, h, w), numbers, n ≥ 1, got {described(images)}"
+        )
+
+
+def described(values):
+    """ "uint8 (8, 8)" of an array; of anything else what it is, for its shape may be right."""
+    if isinstance(values, np.ndarray):
+        return f"{values.dtype} {values.shape}"
+    return type(values).__name__
+
+
+def at_least_one(who, name, value):
+    """value as an int ≥ 1."""
+    try:
+        return whole_number(value, f"plot.{who}: {name}")
+    except ValueError:
+        raise ValueError(f"plot.{who}: expected {name} ≥ 1, got {value}") from None
 
 
 def vector(who, name, values, kinds, length=None):
     """values as an array (n,) of the dtype kinds asked for, n = length if that is given."""
-    values = np.asarray(values)
-    if values.ndim != 1 or values.dtype.kind not in kinds or len(values) == 0:
+    array = unmasked(who, name, values)
+    if array.ndim != 1 or array.dtype.kind not in kinds or len(array) == 0:
         what = "integers" if kinds == "iu" else "numbers"
         raise ValueError(
-            f"plot.{who}: expected {name} (n,), {what}, n ≥ 1, got {values.dtype} {values.shape}"
+            f"plot.{who}: expected {name} (n,), {what}, n ≥ 1, got {array.dtype} {array.shape}"
         )
-    if length is not None and len(values) != length:
-        raise ValueError(f"plot.{who}: expected {length} {name}, got {len(values)}")
-    return values
+    if length is not None and len(array) != length:
+        raise ValueError(f"plot.{who}: expected {length} {name}, got {len(array)}")
+    return array
+
+
+def unmasked(who, name, values):
+    """values as an array, of what is not masked there."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"plot.{who}: expected {name} without a mask, got MaskedArray")
+    return np.asarray(values)

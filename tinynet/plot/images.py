@@ -2,7 +2,19 @@
 
 import numpy as np
 
-from .drawing import BLUE, SMALL, check_images, frame, limits, new_figure, show_image, vector
+from .drawing import (
+    BLUE,
+    SMALL,
+    at_least_one,
+    check_images,
+    described,
+    frame,
+    limits,
+    new_figure,
+    show_image,
+    unmasked,
+    vector,
+)
 
 
 def digits(images, titles=None, columns=8):
@@ -21,9 +33,7 @@ def digits(images, titles=None, columns=8):
     titles = [""] * len(images) if titles is None else [str(title) for title in titles]
     if len(titles) != len(images):
         raise ValueError(f"plot.digits: expected {len(images)} titles, got {len(titles)}")
-    if columns < 1:
-        raise ValueError(f"plot.digits: expected columns ≥ 1, got {columns}")
-    return _grid(images, titles, columns, cell=1.25)
+    return _grid(images, titles, at_least_one("digits", "columns", columns), cell=1.25)
 
 
 def augmentation(images, augment, ways=10, seed=0):
@@ -39,15 +49,33 @@ def augmentation(images, augment, ways=10, seed=0):
     18
     """
     check_images("augmentation", images)
-    if ways < 1:
-        raise ValueError(f"plot.augmentation: expected ways ≥ 1, got {ways}")
+    ways = at_least_one("augmentation", "ways", ways)
+    if not callable(augment):
+        raise TypeError(
+            "plot.augmentation: expected augment, a function (images, rng) that gives images, got "
+            f"{type(augment).__name__}"
+        )
     rng = np.random.default_rng(seed)
-    rows = [[image, *augment(np.repeat(image[None], ways, axis=0), rng)] for image in images]
+    rows = [[image, *_augmented(image, augment, ways, rng)] for image in images]
     heading = "Left: an image; right of it: as the network may see it in training"
     figure = _grid(np.concatenate(rows), [""] * len(rows) * (ways + 1), ways + 1, 1.0, heading)
     for axes in figure.axes[:: ways + 1]:
         frame(axes, BLUE)
     return figure
+
+
+def _augmented(image, augment, ways, rng):
+    """(ways, h, w): what augment makes of an image, on the same scale as the image itself."""
+    given = np.repeat(image[None], ways, axis=0)
+    shape, dtype = given.shape, given.dtype
+    pictures = augment(given, rng)
+    same = isinstance(pictures, np.ndarray) and (pictures.shape, pictures.dtype) == (shape, dtype)
+    if not same:
+        raise ValueError(
+            f"plot.augmentation: expected augment to give images as it was given, {dtype} {shape}, "
+            f"got {described(pictures)}"
+        )
+    return pictures
 
 
 def worst_mistakes(labels, probabilities):
@@ -83,8 +111,7 @@ def mistakes(images, labels, probabilities, count=24):
     labels, probabilities = _checked("mistakes", labels, probabilities)
     if len(images) != len(labels):
         raise ValueError(f"plot.mistakes: expected {len(labels)} images, got {len(images)}")
-    if count < 1:
-        raise ValueError(f"plot.mistakes: expected count ≥ 1, got {count}")
+    count = at_least_one("mistakes", "count", count)
     wrong = worst_mistakes(labels, probabilities)
     titles = []
     for i in wrong[:count]:
@@ -115,11 +142,16 @@ def _grid(images, titles, columns, cell, heading=""):
 def _checked(who, labels, probabilities):
     """Both as arrays, if they go together."""
     labels = vector(who, "labels", labels, "iu")
-    probabilities = np.asarray(probabilities)
+    probabilities = unmasked(who, "probabilities", probabilities)
     if probabilities.ndim != 2 or len(probabilities) != len(labels):
         raise ValueError(
             f"plot.{who}: expected probabilities (n, k) for n = {len(labels)} labels, "
             f"got {probabilities.shape}"
+        )
+    if probabilities.dtype.kind not in "iuf" or not np.isfinite(probabilities).all():
+        raise ValueError(
+            f"plot.{who}: expected probabilities, finite numbers, got {probabilities.dtype}, "
+            "or some that are not finite"
         )
     k = probabilities.shape[1]
     unknown = labels[(labels < 0) | (labels >= k)]

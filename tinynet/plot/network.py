@@ -2,12 +2,24 @@
 
 import numpy as np
 
+from ..contract import checked_backward, checked_forward
 from ..layer import Layer
 from ..layers import Conv2d
 from ..loss import CrossEntropyLoss
 from ..state import preserved
 from ..train import as_input
-from .drawing import BLUE, ORANGE, SMALL, limits, new_figure, show_image, show_maps, show_signed
+from .drawing import (
+    BLUE,
+    ORANGE,
+    SMALL,
+    described,
+    limits,
+    new_figure,
+    show_image,
+    show_maps,
+    show_signed,
+    unmasked,
+)
 
 COLUMNS = 20  # maps in a row, at most
 WIDTH = 8  # inches
@@ -63,8 +75,9 @@ def feature_maps(model, image):
     """
     _check_model("feature_maps", model)
     if not isinstance(image, np.ndarray) or image.ndim not in (2, 3):
-        got = getattr(image, "shape", type(image).__name__)
-        raise ValueError(f"plot.feature_maps: expected one image (h, w) or (c, h, w), got {got}")
+        raise ValueError(
+            f"plot.feature_maps: expected one image (h, w) or (c, h, w), got {described(image)}"
+        )
     x = as_input(image[None])
     with preserved(model):
         model.eval()
@@ -112,7 +125,7 @@ def histograms(model, x, y=None):
     52
     """
     _check_model("histograms", model)
-    x = as_input(np.asarray(x))
+    x = as_input(unmasked("histograms", "x", x))
     with preserved(model):
         model.check(x)
         outputs = _outputs("histograms", model, x)
@@ -164,7 +177,7 @@ def _outputs(who, model, x):
     """[(layer, its output)] of the layers in a row, run one after the other as plain layers."""
     outputs = []
     for i, layer in enumerate(model.leaves()):
-        x = layer.forward(x)
+        x = checked_forward(layer, x, is_last=False)
         if not np.isfinite(x).all():
             raise ValueError(f"plot.{who}: the output of layer {_label(i, layer)} is not finite")
         outputs.append((layer, x))
@@ -176,8 +189,9 @@ def _gradients(outputs, labels):
     loss = CrossEntropyLoss()
     loss(outputs[-1][1], labels)
     gradients = [loss.backward()]
-    for layer, _ in reversed(outputs[1:]):
-        gradients.append(layer.backward(gradients[-1]))
+    for i in reversed(range(1, len(outputs))):
+        layer, x = outputs[i][0], outputs[i - 1][1]
+        gradients.append(checked_backward(layer, gradients[-1], x.shape, x.dtype))
     return gradients[::-1]
 
 

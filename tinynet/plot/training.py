@@ -5,6 +5,8 @@ import numpy as np
 from ..find_lr import smoothed
 from .drawing import BLUE, ORANGE, SMALL, new_figure, vector
 
+LARGEST = 1000  # confusion matrix: a larger one fits on no screen
+
 
 def history(history):
     """Loss, accuracy, rate and momentum by epoch, of training and, if there was one, of the test.
@@ -20,10 +22,12 @@ def history(history):
     ['Loss', 'Accuracy', 'Learning rate', 'Momentum']
     """
     needed = ("epoch", "loss", "accuracy", "lr", "momentum")
-    if not history or any(name not in row for row in history for name in needed):
+    is_list = isinstance(history, (list, tuple)) and len(history) > 0
+    if not is_list or any(name not in row for row in history for name in needed):
+        got = history if isinstance(history, (list, tuple)) else type(history).__name__
         raise ValueError(
             "plot.history: expected what fit returned, a list of at least one dict with "
-            f"{', '.join(needed)}; got {history!r}"
+            f"{', '.join(needed)}; got {got}"
         )
 
     def column(name):
@@ -103,7 +107,9 @@ def confusion_matrix(labels, predictions):
     predictions = vector("confusion_matrix", "predictions", predictions, "iu", len(labels))
     if min(labels.min(), predictions.min()) < 0:
         raise ValueError("plot.confusion_matrix: expected classes ≥ 0, got a negative one")
-    k = max(labels.max(), predictions.max()) + 1
+    k = max(int(labels.max()), int(predictions.max())) + 1  # in an int: 255 + 1 is no uint8
+    if k > LARGEST:
+        raise ValueError(f"plot.confusion_matrix: expected classes < {LARGEST}, got {k - 1}")
     counts = np.zeros((k, k), int)
     np.add.at(counts, (labels, predictions), 1)
 

@@ -16,6 +16,14 @@ def pair(value, what, at_least):
     return tuple(_int(v, what, at_least) for v in values)
 
 
+def pair_of_sizes(value, what):
+    return pair(value, what, at_least=1)
+
+
+def pair_of_paddings(value, what):
+    return pair(value, what, at_least=0)
+
+
 def output_size(h, w, kernel_size, stride, padding):
     """(oh, ow): how many places the window has, in rows and in columns."""
     (kh, kw), (sh, sw), (ph, pw) = kernel_size, stride, padding

@@ -1,0 +1,199 @@
+"""The chain of layers that is a network."""
+
+from contextlib import nullcontext
+
+import numpy as np
+
+from .contract import (
+    CHAINS,
+    check_array,
+    check_dy,
+    check_marks,
+    checked_backward,
+    checked_forward,
+    is_own,
+    marks,
+    read_only,
+)
+from .layer import Layer
+from .parts import parts_of
+from .passes import Pass
+from .state import undone_on_error
+
+
+class Sequential(Layer):
+    """Layers in a row: y = last(…second(first(x))).
+
+    Indexable (a slice is a Sequential of the same layers), iterable; `.layers` is the list.
+
+    >>> from tinynet import Conv2d, Flatten
+    >>> model = Sequential(Conv2d(1, 8, 3), Flatten())
+    >>> model.output_shape((64, 1, 28, 28))
+    (64, 5408)
+    >>> [name for name, _ in model.named_parameters()]
+    ['0.weight', '0.bias']
+    """
+
+    def __init__(self, *layers: Layer):
+        self.layers = list(layers)
+        self._checked_layers()
+
+    def _checked_layers(self):
+        """[layer] as they are now: `layers` may be changed at any time, by another thread too."""
+        layers = list(self.layers)
+        for i in [i for i, layer in enumerate(layers) if not isinstance(layer, Layer)]:
+            raise TypeError(f"Sequential: layer {i} is a {type(layers[i]).__name__}, not a Layer")
+        if len(set(map(id, layers))) < len(layers):
+            twice = [i for i, a in enumerate(layers) if any(a is b for b in layers[:i])]
+            raise ValueError(
+                f"Sequential: layer {twice[0]}, {layers[twice[0]]}, stands in it twice; a layer "
+                "keeps what one backward needs, so each place needs a layer of its own"
+            )
+        return layers
+
+    def _parts(self):
+        own = [(str(i), layer) for i, layer in enumerate(self._checked_layers())]
+        return own + parts_of(self, skip=("_saved", "layers"))
+
+    def __call__(self, x):
+        return self.forward(x)
+
+    def forward(self, x):
+        with Pass(self):
+            layers, shapes = self._checked_layers(), []
+            try:
+                self.check(x)  # all layers' shapes, before the first of them changes anything
+            except RecursionError:
+                list(self.named_layers())  # says where the network is inside itself
+                raise
+            with self._undone_on_error():
+                y = x.view(np.ndarray)
+                for i, layer in enumerate(layers):
+                    shapes.append(y.shape)
+                    with named(i, giver=layers[i - 1] if i else None):
+                        y = checked_forward(layer, y, is_last=i == len(layers) - 1)
+            if not layers:
+                return x
+            if not y.flags.writeable:
+                y = y.copy()  # the caller's, to write to as well
+            self.save(y, layers, shapes, x.dtype, marks(layers))
+        return y
+
+    def _undone_on_error(self):
+        """A forward that ends in an error leaves the running statistics as they were."""
+        if not self.training:
+            return nullcontext()
+        return undone_on_error([layer for _, layer in self.named_layers()])
+
+    def backward(self, dy):
+        if not self.layers:
+            return dy
+        with Pass(self):
+            layers, shapes, dtype = self._begin_backward(dy)
+            for i in reversed(range(len(layers))):
+                with named(i):
+                    dy = checked_backward(layers[i], dy, shapes[i], dtype)
+        return dy if dy.flags.writeable else dy.copy()
+
+    def backward_parameters(self, dy):
+        """Goes back to the first layer that learns, and no further."""
+        if not self.layers:
+            return
+        with Pass(self):
+            layers, shapes, dtype = self._begin_backward(dy)
+            first = first_that_learns(layers)
+            for i in reversed(range(first, len(layers))):
+                with named(i):
+                    if i == first:
+                        layers[i].backward_parameters(read_only(dy))
+                    else:
+                        dy = checked_backward(layers[i], dy, shapes[i], dtype)
+
+    def _begin_backward(self, dy):
+        """(layers, shape of each one's x, its dtype) of the forward that this backward belongs to.
+
+        Raises if dy does not look like its y, or another pass came between.
+        """
+        if self._kept() is None:  # its layers may have been called one by one, by hand
+            layers = self._checked_layers()
+            return layers, [None] * len(layers), None
+        self._check_dy(dy)
+        layers, shapes, dtype, marked = self.saved(dy)
+        check_marks(marked, self)
+        return layers, shapes, dtype
+
+    def _check_dy(self, dy):
+        """An error about dy names the last layer, rather than all."""
+        kept = self._kept()
+        if kept is not None and kept.saved[0]:
+            layers = kept.saved[0]
+            with named(len(layers) - 1):
+                if type(layers[-1]) in CHAINS:
+                    layers[-1]._check_dy(dy)
+                check_dy(dy, kept.shape, kept.dtype, layers[-1])
+
+    def check(self, x):
+        for i, layer in enumerate(self._checked_layers()[:1]):
+            with named(i):
+                layer.check(x)
+        check_array(x, self)
+        self.output_shape(x.shape)
+
+    def output_shape(self, shape):
+        for i, layer in enumerate(self._checked_layers()):
+            with named(i):
+                shape = layer.output_shape(shape)
+            if shape is None:
+                break
+        return shape
+
+    def leaves(self):
+        """Those of Sequentials inside it included; but a subclass may run them otherwise."""
+        kind, own = type(self), vars(self)
+        if (kind.forward, kind.backward) != (Sequential.forward, Sequential.backward):
+            return [self]
+        if "forward" in own or "backward" in own:  # put in the place of this one object's
+            return [self]
+        return [layer for inner in list(self.layers) for layer in inner.leaves()]
+
+    def __len__(self):
+        return len(self.layers)
+
+    def __iter__(self):
+        return iter(self.layers)
+
+    def __getitem__(self, i):
+        return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]
+
+    def __repr__(self):
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+def first_that_learns(layers: list) -> int:
+    """The index of the first layer with a parameter to train; how many layers, if none has."""
+    learning = (any(p.requires_grad for p in layer.parameters()) for layer in layers)
+    return next((i for i, learns in enumerate(learning) if learns), len(layers))
+
+
+class named:
+    """Say in an error which layer of the network it came from: layer i, inside it layer j, …
+
+    giver: the layer whose answer it was given, which is named, too, if it is a reader's own.
+    """
+
+    def __init__(self, *path, giver=None):
+        self.path, self.giver = path, giver
+
+    def __enter__(self):
+        pass
+
+    def __exit__(self, kind, error, traceback):
+        if (self.path or self.giver) and isinstance(error, (ValueError, TypeError)):
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            where = "".join(f"layer {i} of Sequential: " for i in self.path)
+            is_readers = self.giver and not is_own(self.giver) and type(self.giver) not in CHAINS
+            source = f" (it is what {self.giver} returned)" if is_readers else ""
+            raise kind(f"{where}{error}{source}") from error
+
+
+CHAINS.add(Sequential)
