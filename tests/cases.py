@@ -1,5 +1,6 @@
 """What several test files share: configurations of windows, arrays, and memory layouts."""
 
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -126,6 +127,15 @@ def distinct(shape, dtype=np.float64, seed=0):
     size = int(np.prod(shape))
     values = 0.1 * (np.arange(size) - size // 2) + 0.05
     return np.random.default_rng(seed).permutation(values).reshape(shape).astype(dtype)
+
+
+@functools.cache
+def mnist():
+    """tn.datasets.mnist(), unpacked once for all tests, which may not write to it."""
+    parts = tn.datasets.mnist()
+    for array in (a for part in parts for a in part):
+        array.flags.writeable = False
+    return parts
 
 
 def tolerance(dtype):

@@ -45,6 +45,19 @@ def test_running_statistics(shape):
         assert bn.num_batches_tracked == step
 
 
+@pytest.mark.parametrize("momentum", [0, 1])
+def test_the_ends_of_momentum(momentum):
+    """0 keeps the running statistics, 1 makes them those of the last batch."""
+    bn = batchnorm(2, np.float64, momentum=momentum)
+    mean, var = bn.running_mean.copy(), bn.running_var.copy()
+    x = 2 + 3 * normal((4, 2, 5, 5))
+    bn(x - 1), bn(x)
+    if momentum:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3), ddof=1)
+    np.testing.assert_allclose(bn.running_mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(bn.running_var, var, rtol=1e-12)
+
+
 @each_dtype
 def test_the_start(dtype):
     bn = tn.BatchNorm2d(3)

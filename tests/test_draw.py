@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import mnist
 from glyphs import GLYPHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -86,7 +87,7 @@ def as_arrays(strokes):
 
 
 def test_digits_of_mnist_stay_as_they_are():
-    _, (x, _) = tn.datasets.mnist()
+    _, (x, _) = mnist()
     x = x[3000:5000]
     sides = [max(np.ptp(np.flatnonzero(i.any(1))), np.ptp(np.flatnonzero(i.any(0)))) + 1 for i in x]
     cut_off = np.array(sides) != ink.BOX  # at the image's edge; see ink.py
@@ -104,7 +105,7 @@ def test_a_side_becomes_20_pixels_whatever_rounding_does(n):
 
 @pytest.mark.parametrize("factor", [2, 5])
 def test_digits_of_mnist_come_back_from_any_size_and_place(factor):
-    _, (x, _) = tn.datasets.mnist()
+    _, (x, _) = mnist()
     for image in x[:20]:
         large = np.pad(image.repeat(factor, 0).repeat(factor, 1), ((3, 40), (17, 0)))
         assert np.array_equal(ink.centred(large), image)
@@ -725,6 +726,7 @@ def test_it_starts_by_one_command_and_ends_by_ctrl_c():
         assert connection.getresponse().read().startswith(b"<!doctype html>")
         process.send_signal(signal.SIGINT)  # while a connection is open
         out, err = process.communicate(timeout=20)
+        connection.close()
     finally:
         process.kill()
     assert (process.returncode, out.strip(), err) == (0, "Ended.", "")

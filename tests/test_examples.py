@@ -16,6 +16,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from cases import mnist
 
 import tinynet as tn
 
@@ -51,7 +52,7 @@ def digits(tmp_path):
     """A folder with 60 and 30 of the real digits, in raw IDX files."""
     folder = tmp_path / "some digits"
     folder.mkdir()
-    for (x, y), name, n in zip(tn.datasets.mnist(), ("train", "t10k"), (60, 30), strict=True):
+    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 30), strict=True):
         write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
         write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
     return folder
@@ -236,7 +237,7 @@ def assert_same_weights(folder, other):
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
-    common = ["--plain", "--data-dir", digits, "--epochs", 15, "--batch-size", 20]
+    common = ["--plain", "--data-dir", digits, "--epochs", 10, "--batch-size", 20]
     common += ["--checkpoint-every", 2, "--out"]
     assert mnist_lite(*common, tmp_path / "whole").returncode == 0
     (whole,) = (tmp_path / "whole").iterdir()
@@ -259,11 +260,11 @@ def test_a_stopped_run_goes_on_to_the_same_weights(digits, tmp_path):
     assert_same_weights(stopped, whole)
 
     # the pipe that it prints to is closed: the reader of `… | head` has seen enough
-    process = start(*common, tmp_path / "piped")
-    next(line for line in process.stdout if "Test Accuracy" in line)
-    process.stdout.close()
-    error = process.stderr.read()
-    assert process.wait() == 1 and "Traceback" not in error and "ignored" not in error
+    with start(*common, tmp_path / "piped") as process:
+        next(line for line in process.stdout if "Test Accuracy" in line)
+        process.stdout.close()
+        error = process.stderr.read()
+    assert process.returncode == 1 and "Traceback" not in error and "ignored" not in error
     (piped,) = (tmp_path / "piped").iterdir()
     assert f"mnist_lite: stopped: [Errno 32] Broken pipe; to go on: {sys.executable}" in error
     assert mnist_lite("--resume", piped).returncode == 0
@@ -307,7 +308,8 @@ def test_killed_at_random_moments(digits, tmp_path):
                 else:
                     shutil.rmtree(out, ignore_errors=True)
                     process = start(*common, "--out", out)
-        assert process.returncode == 0, process.communicate()[1]
+        error = process.communicate()[1]
+        assert process.returncode == 0, error
         (folder,) = out.iterdir()
         assert_same_weights(folder, whole)
         # a kill within a save leaves what it had written, under a hidden name
@@ -410,9 +412,16 @@ def test_mnist_lite_validates_on_training_digits(tmp_path, monkeypatch):
         module.main(module.parse(["--validate", "--out", str(tmp_path / "runs")]))
 
 
-def benchmark(*arguments):
+def benchmark(*arguments, prefix=()):
     return subprocess.run(
-        [sys.executable, EXAMPLES / "benchmark.py", "--rounds=1", "--seconds=0", *arguments],
+        [
+            sys.executable,
+            *prefix,
+            EXAMPLES / "benchmark.py",
+            "--rounds=1",
+            "--seconds=0",
+            *arguments,
+        ],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
@@ -423,7 +432,11 @@ def benchmark(*arguments):
 @pytest.mark.parametrize(
     "arguments, rows",
     [
-        ([], ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]),
+        pytest.param(  # PyTorch, where it is there, compiles for a minute
+            [],
+            ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"],
+            marks=pytest.mark.slow,
+        ),
         (["--where"], ["Conv2d(1→8, k=3, p=1)", "MaxPool2d(k=2)", "whole step, with loss and SGD"]),
         pytest.param(  # compiles every kernel anew
             ["--no-avx512", "--threads=1"],
@@ -438,6 +451,17 @@ def test_benchmark_prints_its_table(arguments, rows):
     assert done.returncode == 0, done.stderr
     for row in rows:
         assert f"| {row} |" in done.stdout
+
+
+@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+def test_benchmark_without_pytorch():
+    code = "import runpy, sys; sys.modules['torch'] = None; "
+    code += "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = benchmark("--batch-size=8", prefix=["-c", code])
+    assert done.returncode == 0, done.stderr
+    for row in ["tinynet, compiled", "tinynet, plain", "training step", "evaluation"]:
+        assert f"| {row} |" in done.stdout
+    assert "PyTorch" not in done.stdout
 
 
 def test_benchmark_counts_what_the_summary_counts():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from cases import mnist
 
 import tinynet as tn
 
@@ -17,7 +18,7 @@ COMPILED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes wh
 @pytest.fixture
 def example(monkeypatch):
     """example(name) -> that program as a module, which sees only a few of the digits."""
-    train, test = tn.datasets.mnist()
+    train, test = mnist()
     few = (train[0][:40], train[1][:40]), (test[0][:30], test[1][:30])
     monkeypatch.setattr(tn.datasets, "mnist", lambda: few)
     hold_out = tn.datasets.hold_out

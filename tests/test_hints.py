@@ -1,41 +1,387 @@
-"""Type checkers of readers' programs know what our public functions take and give."""
+"""What the checker says of wrong numbers that no exercise's own mistakes explain.
 
-import inspect
-import types
-from pathlib import Path
+On tasks made for it, so that each answer is wrong in one way; test_exercise.py has the exercises.
+"""
 
+import numpy as np
 import pytest
+from cases import normal
 
-import tinynet as tn
+from tinynet.exercises.answer import Run
+from tinynet.exercises.diagnose import check, listed
+from tinynet.exercises.looks import some_axes
+from tinynet.exercises.task import Case, Task
 
-
-def public():
-    """{name: function} of the package and of the public methods of its classes."""
-    modules = [tn, tn.augment, tn.datasets, tn.models, tn.plot]
-    things = {f"{m.__name__}.{k}": v for m in modules for k, v in vars(m).items() if k[0] != "_"}
-    functions = {}
-    for name, thing in things.items():
-        if not getattr(thing, "__module__", "").startswith("tinynet"):
-            continue
-        if isinstance(thing, types.FunctionType):
-            functions[name] = thing
-        elif isinstance(thing, type):
-            for method, function in vars(thing).items():
-                if method[0] != "_" or method in ("__init__", "__call__"):
-                    if isinstance(function, types.FunctionType):
-                        functions[f"{name}.{method}"] = function
-    return functions
+SHAPES = [(3, 4), (2, 5), (6, 7)]
+NAMES = ["first", "second", "third", "fourth", "fifth", "sixth"]
 
 
-@pytest.mark.parametrize("name", sorted(public()))
-def test_public_signatures_have_hints(name):
-    signature = inspect.signature(public()[name])
-    parameters = list(signature.parameters.values())
-    bare = [p.name for p in parameters if p.annotation is p.empty and p.name != "self"]
-    assert not bare, f"{name}: no hint for {', '.join(bare)}"
-    if not name.endswith("__init__"):
-        assert signature.return_annotation is not signature.empty, f"{name}: no hint for its result"
+def curve(x, k):
+    return x**3 + 1
 
 
-def test_the_package_says_that_it_has_hints():
-    assert (Path(tn.__file__).parent / "py.typed").is_file()
+def curve_sum(x, k):
+    return (x**3).sum(0)
+
+
+def curve_mean(x, k):
+    return (x**3).mean()
+
+
+def task_of(reference=curve, shapes=SHAPES, ks=(2, 3, 7), axes="n c", **settings):
+    arrays = [normal(shape, seed=seed) for seed, shape in enumerate(shapes)]
+    cases = [
+        Case(name, {"x": x, "k": k})
+        for name, x, k in zip(NAMES, arrays, [*ks, 1, 1, 1], strict=False)
+    ]
+    return Task(reference, "y", cases, {"x": "n c", "y": axes}, **settings)
+
+
+def said(task, answer):
+    """The one Finding."""
+    (found,) = check(task, answer)
+    return found
+
+
+def hint(answer, **settings):
+    """What is said of answer(right, x, k), on curve's task."""
+    task = task_of(**settings)
+    return said(task, lambda x, k: answer(task.reference(x, k), x, k)).hint
+
+
+# -- all numbers have to do with the right ones --
+
+
+@pytest.mark.parametrize(
+    "answer, says",
+    [
+        (lambda y, x, k: 0 * y, "y is all zeros. Is what you compute written into it?"),
+        (lambda y, x, k: x.copy(), "y is the same as the argument x."),
+        (lambda y, x, k: -y, "The sign is wrong: every value is −1 times the right one."),
+        (
+            lambda y, x, k: y * len(x),
+            "Every value is n times the right one: a division by n is missing.",
+        ),
+        (
+            lambda y, x, k: y * x.size * k,
+            "Every value is n·c·k times the right one: a division by n·c·k is missing.",
+        ),
+        (
+            lambda y, x, k: y / x.size,
+            "Every value is the right one divided by n·c: either it is divided once too often, or "
+            "a mean was taken where a sum belongs.",
+        ),
+        (
+            lambda y, x, k: y * 1.75,
+            "Every value is 1.75 times the right one, in every case that is wrong.",
+        ),
+        (
+            lambda y, x, k: y * (0.5 + len(x)),
+            "Every value is the right one times a factor, another in each case (3.5, 2.5, 6.5, …): "
+            "what has these values there?",
+        ),
+        (
+            lambda y, x, k: y.T,
+            "The numbers are right, but the axes stand in another order: y has to be (n, c), and "
+            "yours is (c, n).",
+        ),
+        (lambda y, x, k: y[::-1], "y is turned round along n."),
+        (lambda y, x, k: y[:, ::-1], "y is turned round along c."),
+        (lambda y, x, k: y[::-1, ::-1], "y is turned round along n, c."),
+        (
+            lambda y, x, k: y.ravel(),
+            "The numbers are right, but the shape has to be (3, 4), not (12,).",
+        ),
+        (
+            lambda y, x, k: np.roll(y, 1),
+            "These are the right numbers in the wrong places. Look at the indices.",
+        ),
+        (
+            lambda y, x, k: y + k,
+            "Every value differs from the right one by the same amount, added or left out.",
+        ),
+    ],
+)
+def test_relations(answer, says):
+    assert hint(answer) == says
+
+
+def test_a_size_that_some_cases_lack_is_no_factor():
+    says = "Every value is 2 times the right one, in every case that is wrong."
+    assert hint(lambda y, x, k: 2 * y, ks=(2, 0, 2)) == says
+    assert hint(lambda y, x, k: k * y, ks=(2, 2, 2)).startswith("Every value is k times the right")
+
+
+def test_single_numbers_are_each_some_factor_of_the_right_one():
+    wrong = "The values are not the right ones: in this case 1 of 1 are wrong."
+    assert hint(lambda y, x, k: 2 * y, reference=curve_mean, axes="") == wrong
+    assert hint(lambda y, x, k: y + 2, reference=curve_mean, axes="") == wrong
+    wrong = {"reference": curve_sum, "axes": "c"}
+    assert "1.5 times" not in hint(lambda y, x, k: 1.5 * y, shapes=[(3, 1), (2, 2)], **wrong)
+    assert "1.5 times" in hint(lambda y, x, k: 1.5 * y, shapes=[(3, 1), (2, 3)], **wrong)
+    by_amount = "Every value differs from the right one by the same amount, added or left out."
+    assert hint(lambda y, x, k: y + 2, shapes=[(3, 2)] * 3, **wrong) == by_amount
+
+
+def test_relations_hold_in_every_case_that_is_wrong():
+    changes = [np.zeros_like, lambda y: -y, lambda y: 2 * y, lambda y: y + 1]
+    changes += [np.transpose, np.ravel, np.flip, lambda y: np.roll(y, 1)]
+    for change in changes:  # in the second case, and something else in the others
+        found = hint(lambda y, x, k, c=change: c(y) if len(x) == 2 else np.cos(y) + 3)
+        assert found.startswith("The values are not the right ones")
+
+
+def test_sums():
+    of_columns = {"reference": curve_sum, "axes": "c"}
+    says = "A sum is missing: summed over axis 0 (of size 3), your y would be right."
+    assert hint(lambda y, x, k: x**3, **of_columns) == says
+    three = hint(lambda y, x, k: np.stack([x**3] * 2, 1) / 2, **of_columns)
+    assert three == (
+        "A sum is missing: summed over axis 0 (of size 3) and axis 1 (of size 2), your y would be "
+        "right."
+    )
+    says = "This is one sum over everything; y needs one for each c."
+    assert hint(lambda y, x, k: (x**3).sum(), **of_columns) == says
+    says = "This is one sum over everything; y needs one for each n and c."
+    assert hint(lambda y, x, k: y.sum()) == says
+
+
+def test_axes_are_tried_one_alone_then_more():
+    assert list(some_axes(0)) == []
+    assert list(some_axes(1)) == [(0,)]
+    assert list(some_axes(3)) == [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)]
+
+
+def test_equal_numbers_are_not_in_wrong_places():
+    task = task_of()
+    task.cases[1].arguments["x"][:] = 2
+    found = said(task, lambda x, k: np.roll(curve(x, k), 1).T)
+    assert (
+        found.hint
+        == "The shape differs: axis 0 has to be as long as n, and is as long as c; "
+        + ("axis 1 has to be as long as c, and is as long as n.")
+    )
+
+
+# -- what they look like --
+
+
+def test_shapes():
+    def ones(*shape):
+        return lambda y, x, k: np.ones([{"n": len(x), "c": x.shape[1]}.get(s, s) for s in shape])
+
+    says = "The shape differs: axis 1 has to be as long as c, and is as long as n."
+    assert hint(ones("n", "n")) == says
+    assert hint(ones("n", "n"), ks=(3, 2, 6)) == says  # k is as long, too, and named later
+    says = "The shape differs: axis 1 (c) has to be 4 long, and is 3."
+    assert hint(ones("n", "n"), shapes=SHAPES[:2]) == says  # two cases may agree by chance
+    says = "The shape differs: axis 0 (n) has to be 3 long, and is 1; axis 1 (c) has to be 4 long, "
+    assert hint(ones(1, 9)) == says + "and is 9."
+    says = "The shape differs: it has to be (3, 4), (n, c), and is (3, 4, 2)."
+    assert hint(ones("n", "c", 2)) == says
+    task = task_of()
+    del task.axes["y"]
+    says = "The shape differs: it has to be (3, 4), and is (3, 3)."
+    assert said(task, lambda x, k: np.ones((len(x), len(x)))).hint == says
+
+
+def test_not_finite():
+    def answer(*values):
+        def put(y, x, k):
+            y = np.cos(y)
+            y.flat[: len(values)] = values
+            return y
+
+        return put
+
+    assert hint(answer(np.nan)).startswith("1 of 12 values are NaN. Which operation makes them: ")
+    assert hint(answer(np.inf, -np.inf)).startswith("2 of 12 values are ∞. Which operation")
+    both = hint(answer(np.nan, np.inf, 1))
+    assert both.startswith("2 of 12 values are NaN or ∞. ") and both.endswith("negative number?")
+    # of what is not finite where it is right nothing is said
+    task = task_of(lambda x, k: x**3 + np.where(x > 1, np.inf, 0))
+    task.cases = task.cases[2:]
+    wrong = said(task, lambda x, k: np.where(x > 1, np.inf, np.cos(x) + 2)).hint
+    assert wrong.startswith("The values are not the right ones")
+
+
+def test_where_they_are_wrong():
+    def at(rows, columns):
+        def answer(y, x, k):
+            y = y.copy()
+            y[rows, columns] = np.cos(y[rows, columns]) + 2
+            return y
+
+        return answer
+
+    everywhere = slice(None)
+    assert hint(at([0, 2], everywhere), shapes=[(3, 4), (4, 3)]) == (
+        "In this case the values are wrong only where n is 0, 2."
+    )
+    assert hint(at(everywhere, 1)) == "In this case the values are wrong only where c is 1."
+    says = "The values are not the right ones: in this case {} of 12 are wrong."
+    assert hint(at(everywhere, everywhere)) == says.format(12)
+    assert hint(at([0, 1, 2, 2], [0, 1, 2, 3]), shapes=[(3, 4), (3, 4)]) == says.format(4)
+
+
+def test_regions():
+    task = task_of(regions={"y": {"where x is negative": lambda x: x < 0}})
+    found = said(task, lambda x, k: np.where(x < 0, np.sin(x), x**3 + 1))
+    assert found.hint == "The values are wrong only where x is negative."
+    found = said(task, lambda x, k: np.where(x < 1, np.sin(x), x**3 + 1))
+    assert found.hint.startswith("The values are not the right ones: in this case ")
+    # in the first case only there, in others elsewhere, too
+    found = said(task, lambda x, k: np.where(x < (0 if len(x) == 3 else 1), np.sin(x), x**3 + 1))
+    assert "negative" not in found.hint
+
+
+# -- of several cases, which --
+
+
+def in_case(number, otherwise):
+    """An answer that is right but in the case with this many rows."""
+    return lambda x, k: otherwise(x) if len(x) == SHAPES[number][0] else curve(x, k)
+
+
+def unlike(x):
+    return np.cos(x) + 2
+
+
+def no(x):
+    raise ValueError("no")
+
+
+def not_begun(x):
+    raise NotImplementedError
+
+
+def test_where_it_is_right_and_where_wrong():
+    found = said(task_of(), in_case(1, unlike))
+    assert found.case == "second"
+    assert found.evidence[0].startswith("Case “second”: x (2, 5), k 3")
+    assert found.evidence[2:] == ["It is right in: first; third.", "It is wrong in: second."]
+    assert len(said(task_of(), lambda x, k: unlike(x)).evidence) == 2
+
+
+def test_a_case_that_is_wrong_alone_has_its_own_hint():
+    task = task_of()
+    for case in task.cases:
+        case.hint = f"What about the {case.what}?"
+    assert said(task, in_case(1, unlike)).hint == "What about the second?"
+    for wrong in (1, 3):
+        found = said(task, lambda x, k, n=wrong: curve(x, k) if len(x) == n else unlike(x))
+        assert "What about" not in found.hint
+    assert said(task, in_case(1, lambda x: -curve(x, 0))).hint.startswith("The sign is wrong")
+
+
+@pytest.mark.parametrize(
+    "stop, words",
+    [(no, "raises ValueError: no"), (not_begun, "still raises NotImplementedError.")],
+)
+def test_cases_in_which_it_stops(stop, words):
+    found = said(task_of(), in_case(1, stop))
+    assert found.hint.startswith(f"It {words}") and found.case == "second"
+    assert found.hint.endswith("\nIt runs in the case “first”: what is different here?")
+    assert found.evidence == ["Case “second”: x (2, 5), k 3"]
+    # beside wrong numbers it is told in a line
+    found = said(task_of(), lambda x, k: stop(x) if len(x) == 2 else unlike(x))
+    assert found.case == "first" and found.hint.startswith("The values are not the right ones")
+    assert found.evidence[2].startswith(f"In the case “second” it {words}")
+    assert len(found.evidence) == 3
+
+
+def test_of_two_wrong_outputs_the_first_tells_where_it_stops():
+    def both(x, k):
+        return x**3 + 1, np.exp(x)
+
+    def answer(x, k):
+        return no(x) if len(x) == 2 else (np.cos(x) + 2, np.sin(x))
+
+    task = task_of(both)
+    task.outputs = "y z"
+    (found,) = check(task, answer)  # with one hint
+    assert found.about == "y, z"
+    assert [line for line in found.evidence if "“second”" in line] == found.evidence[2:]
+    task.axes["z"] = "n c"
+    first, second = check(task, lambda x, k: (*answer(x, k)[:1], -np.exp(x)))
+    assert "“second”" in first.evidence[2] and len(second.evidence) == 2
+
+
+def test_a_case_that_is_not_begun_writes_to_nothing():
+    def answer(x, k):
+        if len(x) == 2:
+            raise NotImplementedError
+        x += 1
+        return curve(x - 1, k)
+
+    writes, stops = check(task_of(), answer)
+    assert "It writes to its argument x" in writes.hint and writes.case == "first"
+    assert stops.case == "second" and "still raises" in stops.hint
+
+
+def test_float32():
+    def stops(x, k):
+        return no(x) if x.dtype == np.float32 and len(x) == 2 else curve(x, k)
+
+    found = said(task_of(), stops)
+    assert found.hint.startswith("In float64 it is right; in float32 it raises ValueError: no")
+    assert (found.case, found.dtype) == ("second", "float32")
+
+    def loses(x, k):
+        return curve(x, k) + (x.dtype == np.float32) * x.dtype.type(0.125)
+
+    task = task_of()
+    words = "This is right in float64 and loses accuracy in float32. "
+    found = said(task, loses)
+    assert found.hint == words + "Which numbers of very different size meet in a sum?"
+    assert (found.case, found.dtype) == ("first", "float32")
+    task.cases[0].hint = "What about the first?"
+    assert said(task, loses).hint == words + "What about the first?"
+
+
+def test_a_mistake_that_explains_a_part():
+    def task():
+        task = task_of(shapes=[*SHAPES, (7, 3)])
+        task.mistake("y", "It is the sine.")(lambda x: np.sin(x))
+        task.mistake("y", "It is the exponential.")(lambda x: np.exp(x))
+        task.mistake("y", "It is a root.")(lambda x: np.sqrt(-1 - x**2))
+        return task
+
+    def answer(*functions):
+        by_rows = dict(zip([3, 2, 6, 7], functions, strict=True))
+        return lambda x, k: by_rows[len(x)](x)
+
+    def right(x):
+        return curve(x, 0)
+
+    assert said(task(), answer(np.sin, np.sin, np.sin, np.sin)).hint == "It is the sine."
+    found = said(task(), answer(np.sin, right, np.sin, right))
+    assert found.hint == "It is the sine." and found.case == "first"
+    assert found.evidence[2:] == ["This explains what is wrong in: first; third."]
+    found = said(task(), answer(np.exp, np.sin, unlike, np.sin))
+    assert found.hint == "It is the sine." and found.case == "second"
+    assert found.evidence[0].startswith("Case “second”") and "y[0, 0]: " in found.evidence[1]
+    assert found.evidence[2:] == [
+        "This explains what is wrong in: second; fourth.",
+        "Something else is wrong in: first; third.",
+    ]
+    found = said(task(), answer(np.exp, np.exp, np.sin, np.sin))  # as many: the first of them
+    assert found.hint == "It is the sine." and found.case == "third"
+    found = said(task(), answer(np.sin, right, unlike, right))  # one may agree by chance
+    assert found.hint.startswith("The values are not the right ones")
+    found = said(task(), answer(lambda x: x * np.nan, lambda x: x * np.nan, right, right))
+    assert found.hint.startswith("12 of 12 values are NaN")
+
+
+@pytest.mark.parametrize(
+    "count, names",
+    [
+        (1, "first"),
+        (4, "first; second; third; fourth"),
+        (5, "first; second; third; fourth; and 1 more"),
+        (6, "first; second; third; fourth; and 2 more"),
+    ],
+)
+def test_four_cases_are_named(count, names):
+    runs = [Run(Case(name, {}), {}, {}, {}, "", [], None) for name in NAMES[:count]]
+    assert listed(runs) == names

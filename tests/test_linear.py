@@ -15,9 +15,13 @@ def test_definition(n, i, o, dtype):
     x, dy = normal((n, i), dtype), normal((n, o), dtype, seed=1)
     weight, bias = linear.weight.data, linear.bias.data
     np.testing.assert_allclose(linear(x), oracle.linear(x, weight, bias), **tolerance(dtype))
-    np.testing.assert_allclose(linear.backward(dy), np.einsum("no,oi->ni", dy, weight), rtol=1e-4)
-    np.testing.assert_allclose(linear.weight.grad, np.einsum("no,ni->oi", dy, x), rtol=1e-4)
-    np.testing.assert_allclose(linear.bias.grad, np.einsum("no->o", dy), rtol=1e-4)
+    # summed in float64; the gradients come in the parameters' dtype, which is float32
+    dx, dweight, dbias = linear.backward(dy), linear.weight.grad, linear.bias.grad
+    x, dy, weight = (a.astype(np.float64) for a in (x, dy, weight))
+    np.testing.assert_allclose(dx, np.einsum("no,oi->ni", dy, weight), **tolerance(dtype))
+    close = {"rtol": 1e-6, "atol": 1e-6 if dtype == np.float32 else 0}
+    np.testing.assert_allclose(dweight, np.einsum("no,ni->oi", dy, x), **close)
+    np.testing.assert_allclose(dbias, np.einsum("no->o", dy), **close)
 
 
 @pytest.mark.parametrize("n, i, o", SIZES)

@@ -146,6 +146,9 @@ def test_filters_shows_every_kernel_in_order(o, c):
     if c > 1:
         names = [tick.get_text() for tick in figure.axes[0].get_yticklabels()]
         assert names == [str(i) for i in range(o)]
+        middles = figure.axes[0].get_xticks(), figure.axes[0].get_yticks()
+        np.testing.assert_array_equal(middles[0], np.arange(c) * 2 + 0.5)
+        np.testing.assert_array_equal(middles[1], np.arange(o) * 3 + 1)
     assert str(conv) in figure.get_suptitle()
     ink(figure)
 
@@ -181,6 +184,13 @@ def test_many_feature_maps_stand_in_several_rows():
     assert len(maps) == 60 and np.isnan(maps[47:]).all()
     expected = conv(tn.train.as_input(images(1)))[0]
     np.testing.assert_array_equal(maps[:47], expected)
+    upright, level = (lines.get_segments() for lines in figure.axes[1].collections)
+    assert [line[:, 0].tolist() for line in upright] == [[8 * i - 0.5] * 2 for i in range(1, 20)]
+    assert [line[:, 1].tolist() for line in level] == [[8 * i - 0.5] * 2 for i in (1, 2)]
+    assert upright[0][:, 1].tolist() == [-0.5, 23.5] and level[0][:, 0].tolist() == [-0.5, 159.5]
+    one_row = plot.feature_maps(tn.Conv2d(1, 20, 1, rng=0), images(1)[0])
+    more = figure.get_figheight() - one_row.get_figheight()
+    assert more == pytest.approx(2 * 8 / 20)  # two rows of squares, 20 of them over 8 inches
     assert figure.axes[1].get_title(loc="left").startswith(f"0: {conv}: 47 × 8×8, from ")
 
 
@@ -221,6 +231,8 @@ def test_histograms_count_outputs_and_gradients(how, training):
             np.testing.assert_array_equal(edges, first_edges)
             text = f"std {array.std():.2g}, zeros {(array == 0).mean():.0%}"
             assert [t.get_text() for t in axes.texts] == [text]
+            assert axes.get_xscale() == ("log" if log else "linear")
+            assert axes.get_yscale() == "log" and axes.get_xlim() == (edges[0], edges[-1])
     names = [axes.get_ylabel() for axes in columns[0]]
     assert names == [f"{i}: {layer}" for i, layer in enumerate(model)]
     ink(figure)

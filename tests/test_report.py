@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import mnist
 
 import tinynet as tn
 
@@ -76,7 +77,7 @@ def run(tmp_path_factory):
     root = tmp_path_factory.mktemp("report")
     data = root / "<some> & 'digits'"
     data.mkdir()
-    for (x, y), name, n in zip(tn.datasets.mnist(), ("train", "t10k"), (60, 40), strict=True):
+    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 40), strict=True):
         write_idx(data / f"{name}-images-idx3-ubyte", x[:n])
         write_idx(data / f"{name}-labels-idx1-ubyte", y[:n])
     with pytest.MonkeyPatch.context() as patch:

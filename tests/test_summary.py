@@ -181,7 +181,7 @@ def test_nothing_is_changed():
     before = trace()
     tn.summary(network, (1, 28, 28))
     assert trace() == before
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"layer 19 of Sequential: MaxPool2d"):
         tn.summary(network, (1, 2, 2))
     assert trace() == before
     network.backward(y)  # of the forward before

@@ -171,8 +171,7 @@ EXAMPLE = PACKAGE.parent / "examples" / "mnist_lite.py"
 def test_a_pipe_that_is_closed(tmp_path):
     """python examples/mnist_lite.py | head -1"""
     command = [sys.executable, EXAMPLE, "--plain", "--help"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    process.stdout.close()
-    error = process.stderr.read()
-    process.wait()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        error = process.stderr.read()
     assert b"Traceback" not in error
