@@ -179,7 +179,7 @@ def first_that_learns(layers: list) -> int:
 class named:
     """Say in an error which layer of the network it came from: layer i, inside it layer j, …
 
-    giver: the layer whose answer it was given, which is named, too, if it is a reader's own.
+    giver: the layer whose answer it was given; if that is a reader's own, a note names it.
     """
 
     def __init__(self, *path, giver=None):
@@ -192,9 +192,11 @@ class named:
         if (self.path or self.giver) and isinstance(error, (ValueError, TypeError)):
             kind = TypeError if isinstance(error, TypeError) else ValueError
             where = "".join(f"layer {i} of Sequential: " for i in self.path)
+            told = kind(f"{where}{error}")
             is_readers = self.giver and not is_own(self.giver) and type(self.giver) not in CHAINS
-            source = f" (it is what {self.giver} returned)" if is_readers else ""
-            raise kind(f"{where}{error}{source}") from error
+            if is_readers and hasattr(told, "add_note"):  # Python 3.11
+                told.add_note(f"its x is what {self.giver} returned")
+            raise told from error
 
 
 CHAINS.add(Sequential)
