@@ -312,12 +312,12 @@ def _overflows(array, dtype):
 def own_array(layer, name, shape, dtype):
     """The array of a layer's Parameter or buffer, in this dtype; an error if it does not fit."""
     value = getattr(layer, name)
-    array = value.data if isinstance(value, Parameter) else value
+    is_parameter, is_buffer = isinstance(value, Parameter), name in layer.buffer_names
+    array = value.data if is_parameter else value
     if type(array) is np.ndarray and array.dtype is dtype and array.shape == shape:
-        if type(value) is Parameter or name in layer.buffer_names:
-            return array
-    is_buffer = name in layer.buffer_names
-    if isinstance(value, Parameter) == is_buffer or not isinstance(array, np.ndarray):
+        if is_parameter != is_buffer:
+            return array  # as nearly always
+    if is_parameter == is_buffer or not isinstance(array, np.ndarray):
         kind = "an array" if is_buffer else "a Parameter that holds an array"
         raise TypeError(f"{layer}: expected {name} to be {kind}, got {type(value).__name__}")
     if array.dtype not in FLOATS:

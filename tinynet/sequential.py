@@ -7,6 +7,7 @@ import numpy as np
 
 from .contract import (
     CHAINS,
+    OWN,
     check_array,
     check_dy,
     check_marks,
@@ -67,14 +68,16 @@ class Sequential(Layer):
             except RecursionError:
                 list(self.named_layers())  # says where the network is inside itself
                 raise
-            with self._undone_on_error():
-                y = x.view(np.ndarray)
-                for i, layer in enumerate(layers):
-                    shapes.append(y.shape)
-                    with named(i, giver=layers[i - 1] if i else None):
-                        y = checked_forward(layer, y, is_last=i == len(layers) - 1)
             if not layers:
                 return x
+            i, y = 0, x.view(np.ndarray)
+            with self._undone_on_error():
+                try:
+                    for i, layer in enumerate(layers):
+                        shapes.append(y.shape)
+                        y = checked_forward(layer, y, is_last=i == len(layers) - 1)
+                except (ValueError, TypeError) as error:
+                    raise located(error, i, giver=layers[i - 1] if i else None) from error
             if not y.flags.writeable:
                 y = y.copy()  # the caller's, to write to as well
             self.save(y, layers, shapes, x.dtype, marks(layers))
@@ -91,9 +94,7 @@ class Sequential(Layer):
             return dy
         with Pass(self):
             layers, shapes, dtype = self._begin_backward(dy)
-            for i in reversed(range(len(layers))):
-                with named(i):
-                    dy = checked_backward(layers[i], dy, shapes[i], dtype)
+            dy = _backward(layers, 0, dy, shapes, dtype)
         return dy if dy.flags.writeable else dy.copy()
 
     def backward_parameters(self, dy: np.ndarray) -> None:
@@ -103,12 +104,12 @@ class Sequential(Layer):
         with Pass(self):
             layers, shapes, dtype = self._begin_backward(dy)
             first = first_that_learns(layers)
-            for i in reversed(range(first, len(layers))):
-                with named(i):
-                    if i == first:
-                        layers[i].backward_parameters(read_only(dy))
-                    else:
-                        dy = checked_backward(layers[i], dy, shapes[i], dtype)
+            dy = _backward(layers, first + 1, dy, shapes, dtype)
+            try:
+                for layer in layers[first : first + 1]:
+                    layer.backward_parameters(read_only(dy))
+            except (ValueError, TypeError) as error:
+                raise located(error, first) from error
 
     def _begin_backward(self, dy):
         """(layers, shape of each one's x, its dtype) of the forward that this backward belongs to.
@@ -128,24 +129,35 @@ class Sequential(Layer):
         kept = self._kept()
         if kept is not None and kept.saved[0]:
             layers = kept.saved[0]
-            with named(len(layers) - 1):
+            try:
                 if type(layers[-1]) in CHAINS:
                     layers[-1]._check_dy(dy)
                 check_dy(dy, kept.shape, kept.dtype, layers[-1])
+            except (ValueError, TypeError) as error:
+                raise located(error, len(layers) - 1) from error
 
     def check(self, x: np.ndarray) -> None:
-        for i, layer in enumerate(self._checked_layers()[:1]):
-            with named(i):
+        first = self._checked_layers()[:1]
+        try:
+            for layer in first:
                 layer.check(x)
+        except (ValueError, TypeError) as error:
+            raise located(error, 0) from error
         check_array(x, self)
         self.output_shape(x.shape)
 
     def output_shape(self, shape: tuple) -> tuple | None:
-        for i, layer in enumerate(self._checked_layers()):
-            with named(i):
-                shape = layer.output_shape(shape)
-            if shape is None:
-                break
+        i, layers = 0, list(self.layers)
+        try:
+            for i in range(len(layers)):
+                shape = layers[i].output_shape(shape)
+                if shape is None:
+                    break
+        except (ValueError, TypeError) as error:
+            raise located(error, i) from error
+        except AttributeError:
+            self._checked_layers()  # says which of them is no layer
+            raise
         return shape
 
     def leaves(self) -> list:
@@ -155,7 +167,13 @@ class Sequential(Layer):
             return [self]
         if "forward" in own or "backward" in own:  # put in the place of this one object's
             return [self]
-        return [layer for inner in list(self.layers) for layer in inner.leaves()]
+        leaves = []
+        for layer in list(self.layers):
+            if type(layer) in OWN:
+                leaves.append(layer)
+            else:
+                leaves += layer.leaves()
+        return leaves
 
     def __len__(self) -> int:
         return len(self.layers)
@@ -176,27 +194,30 @@ def first_that_learns(layers: list) -> int:
     return next((i for i, learns in enumerate(learning) if learns), len(layers))
 
 
-class named:
-    """Say in an error which layer of the network it came from: layer i, inside it layer j, …
+def _backward(layers, first, dy, shapes, dtype):
+    """Through the layers back to layers[first]: its dx."""
+    i = len(layers) - 1
+    try:
+        for i in reversed(range(first, len(layers))):
+            dy = checked_backward(layers[i], dy, shapes[i], dtype)
+    except (ValueError, TypeError) as error:
+        raise located(error, i) from error
+    return dy
 
-    giver: the layer whose answer it was given; if that is a reader's own, a note names it.
+
+def located(error: Exception, *path: int, giver: Layer | None = None) -> Exception:
+    """The error, which says where it came from: layer i of the network, in it layer j, …
+
+    giver: the layer whose answer was given to that one; if it is a reader's own, a note names it.
     """
-
-    def __init__(self, *path, giver=None):
-        self.path, self.giver = path, giver
-
-    def __enter__(self):
-        pass
-
-    def __exit__(self, kind, error, traceback):
-        if (self.path or self.giver) and isinstance(error, (ValueError, TypeError)):
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            where = "".join(f"layer {i} of Sequential: " for i in self.path)
-            told = kind(f"{where}{error}")
-            is_readers = self.giver and not is_own(self.giver) and type(self.giver) not in CHAINS
-            if is_readers and hasattr(told, "add_note"):  # Python 3.11
-                told.add_note(f"its x is what {self.giver} returned")
-            raise told from error
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    told = kind("".join(f"layer {i} of Sequential: " for i in path) + str(error))
+    notes = getattr(error, "__notes__", [])
+    if giver is not None and not is_own(giver) and type(giver) not in CHAINS:
+        notes = [*notes, f"its x is what {giver} returned"]
+    for note in notes if hasattr(told, "add_note") else ():  # Python 3.11
+        told.add_note(note)
+    return told
 
 
 CHAINS.add(Sequential)

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 import numpy as np
 
 from ..checks import whole_number
-from ..contract import CHAINS, check_array, check_dy, check_marks, is_own, marks
+from ..contract import CHAINS, OWN, check_array, check_dy, check_marks, is_own, marks
 from ..layer import Layer
 from ..passes import Pass
-from ..sequential import Sequential, first_that_learns, named
+from ..sequential import Sequential, first_that_learns, located
 from ..state import undone_on_error
 
 
@@ -85,6 +85,7 @@ class Compiled(Sequential):
         self.stages, self.starts = stages_for(layers, self.threads, memory)
         self.scratch = Scratch(memory)
         self.own = [layer for layer in layers if is_own(layer)]
+        self.own_types = {type(layer) for layer in self.own}
         self.types = list(map(type, layers))
         self.plain = [stage.layer for stage in self.stages if isinstance(stage, PlainStage)]
         everything = list(self.model.named_layers())
@@ -99,7 +100,8 @@ class Compiled(Sequential):
             and len(layers) == len(self.prepared)
             and all(map(operator.is_, layers, self.prepared))
             and list(map(type, layers)) == self.types
-            and all(map(is_own, self.own))
+            and not any("forward" in vars(one) or "backward" in vars(one) for one in self.own)
+            and all(OWN[kind] == (kind.forward, kind.backward) for kind in self.own_types)
         )
 
     def forward(self, x: np.ndarray) -> np.ndarray:
@@ -124,14 +126,18 @@ class Compiled(Sequential):
         # a copy: in C order, and the caller may change x before backward
         y = self.scratch("x", x.shape, x.dtype)
         y.array[...] = x
-        shapes, known, giver = [], True, None
-        for stage, start in zip(self.stages, self.starts, strict=True):
-            shapes.append(y.shape)
-            with named(*self.paths[start], giver=giver):
+        shapes, known = [], True
+        try:
+            for stage in self.stages:
+                shapes.append(y.shape)
                 if not known:
                     stage.layer.check(y.array)  # a reader's layer may give any shape
                 y = stage.forward(y)
-            known, giver = known and stage.gives_known_shape, stage.layer
+                known = known and stage.gives_known_shape
+        except (ValueError, TypeError) as error:
+            i = len(shapes) - 1
+            giver = self.stages[i - 1].layer if i else None
+            raise located(error, *self.paths[self.starts[i]], giver=giver) from error
         return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -161,24 +167,28 @@ class Compiled(Sequential):
         if not isinstance(self.stages[-1], PlainStage):
             gradient = self.scratch("dy", dy.shape, dy.dtype)
             gradient.array[...] = dy
-        with announced():
-            written = 0
-            for i in reversed(range(first, len(self.stages))):
-                dx = None
-                if i > first:  # two arrays in turn: one is read while the other is written
-                    dx = self.scratch(f"dx {written % 2}", shapes[i], dtype)
-                elif need_dx:
-                    dx = new_block(shapes[0], dtype)
-                with named(*self.paths[self.starts[i]]):
+        i, written = first, 0
+        try:
+            with announced():
+                for i in reversed(range(first, len(self.stages))):
+                    dx = None
+                    if i > first:  # two arrays in turn: one is read while the other is written
+                        dx = self.scratch(f"dx {written % 2}", shapes[i], dtype)
+                    elif need_dx:
+                        dx = new_block(shapes[0], dtype)
                     gradient = self.stages[i].backward(gradient, dx)
-                written += gradient is dx  # a stage may hand on what it was given
+                    written += gradient is dx  # a stage may hand on what it was given
+        except (ValueError, TypeError) as error:
+            raise located(error, *self.paths[self.starts[i]]) from error
         return gradient.array if need_dx else None
 
     def _check_dy(self, dy):
         kept = self._kept()
         if kept is not None:
-            with named(*self.paths[-1]):
+            try:
                 check_dy(dy, kept.shape, kept.dtype, self.prepared[-1])
+            except (ValueError, TypeError) as error:
+                raise located(error, *self.paths[-1]) from error
 
     def check(self, x: np.ndarray) -> None:
         self.model.check(x)
