@@ -385,7 +385,7 @@ def test_tests_whose_answer_is_not_finite(how):
         for call, who in [
             (lambda: tn.evaluate(how(model), x, Y, batch_size=7), "evaluate"),
             (lambda: tn.predict_proba(how(model), x, batch_size=7), "predict_proba"),
-            (lambda: quiet_fit(how(model), as_input(X), test=(x, Y), max_lr=1e-9), "fit: test"),
+            (lambda: quiet_fit(how(model), as_input(X), test=(x, Y), max_lr=1e-9), "test."),
         ]:
             with pytest.raises(FloatingPointError, match=f"{who}: expected finite .* image 31$"):
                 call()

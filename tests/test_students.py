@@ -483,6 +483,28 @@ def test_eight_threads_evaluate_while_layers_are_swapped():
             np.testing.assert_allclose(y, expected, atol=1e-4)
 
 
+def test_a_layer_that_waits_for_its_own_parts_elsewhere_is_told(monkeypatch):
+    monkeypatch.setattr("tinynet.passes.LONGEST", 0.2)
+
+    class Branches(tn.Layer):
+        def __init__(self):
+            self.parts = [tn.Sequential(conv()), tn.Sequential(conv(1))]
+
+        def forward(self, x):
+            answers = in_threads(*(lambda part=part: part(x) for part in self.parts))
+            for answer in answers:
+                if isinstance(answer, Exception):
+                    raise answer
+            return sum(answers)
+
+    model = tn.Sequential(Branches())
+    with pytest.raises(RuntimeError, match="another thread is training these layers"):
+        model(X)
+    with pytest.raises(RuntimeError, match="may not wait for threads that run its own parts"):
+        model.eval()(X)
+    assert model[0].parts[0](X).shape == X.shape
+
+
 def test_loading_weights_waits_for_a_pass():
     model = network().eval()
     other = network().eval()

@@ -10,7 +10,7 @@ import operator
 import numpy as np
 
 
-def whole_number(value, what, at_least=1):
+def whole_number(value: object, what: str, at_least: float = 1) -> int:
     """value as an int of at least so much; TypeError or ValueError that begins with `what`.
 
     >>> whole_number(np.float64(32), "fit: batch_size")
@@ -22,13 +22,24 @@ def whole_number(value, what, at_least=1):
     try:
         whole = operator.index(value)
     except TypeError:
-        is_whole = isinstance(value, numbers.Real) and math.isfinite(value) and value == int(value)
-        if not is_whole:
+        if not _is_whole(value):
             raise TypeError(f"{what}: expected a whole number, got {value!r}") from None
         whole = int(value)
     if isinstance(value, (bool, np.bool_)) or whole < at_least:
         raise ValueError(f"{what}: expected at least {at_least}, got {value!r}")
     return whole
+
+
+def _is_whole(value):
+    return isinstance(value, numbers.Real) and math.isfinite(_as_float(value)) and value % 1 == 0
+
+
+def _as_float(value):
+    """A real number as a float: ∞ for an int that is too large for one."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 class Checked:
@@ -56,15 +67,17 @@ def number_up_to(most):
     """A check for `Checked`: numbers in 0 … most, as floats."""
 
     def check(value, what):
-        if not isinstance(value, numbers.Real) or not 0 <= value <= most:
+        if not isinstance(value, numbers.Real) or not 0 <= _as_float(value) <= most:
             owner, name = what.split(": ")
             raise ValueError(f"{owner}: expected {name}, a number in 0 … {most}, got {value!r}")
-        return float(value)
+        return _as_float(value)
 
     return check
 
 
-def number(value, what, at_least=-math.inf, at_most=math.inf):
+def number(
+    value: object, what: str, at_least: float = -math.inf, at_most: float = math.inf
+) -> float:
     """value as a finite float in at_least … at_most; TypeError or ValueError as above.
 
     >>> number(np.float32(0.5), "SGD: lr", at_least=0)
@@ -75,7 +88,7 @@ def number(value, what, at_least=-math.inf, at_most=math.inf):
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{what}: expected a number, got {value!r}")
-    if not (math.isfinite(value) and at_least <= value <= at_most):
+    if not (math.isfinite(_as_float(value)) and at_least <= value <= at_most):
         if math.isinf(at_least):
             expected = "a finite number"
         elif math.isinf(at_most):
@@ -96,8 +109,7 @@ def count(value, who, name, at_least=1):
     except (TypeError, ValueError):
         if not isinstance(value, numbers.Real) or isinstance(value, bool):
             raise
-        whole = math.isfinite(value) and value == int(value)
-        end = "" if whole else ", which is not whole"
+        end = "" if _is_whole(value) else ", which is not whole"
         raise ValueError(f"{who}: expected {name} ≥ {at_least}, got {value}{end}") from None
 
 
@@ -110,7 +122,7 @@ def setting(value, who, expected, fits):
     """
     if not isinstance(value, numbers.Real) or isinstance(value, bool):
         raise TypeError(f"{who}: expected {expected}, a number, got {value!r}")
-    if not fits(value) or math.isinf(value):
+    if not fits(value) or math.isinf(_as_float(value)):
         raise ValueError(f"{who}: expected {expected}, got {value}")
     return float(value)
 

@@ -37,9 +37,9 @@ def find_lr(
     lowest: float = 1e-4,
     highest: float = 10.0,
     steps: int = 200,
-    seed=0,
+    seed: int | np.random.Generator | None = 0,
     progress: bool = True,
-    **settings,
+    **settings: object,
 ) -> tuple:
     """(rates, losses) of steps whose rate grows from lowest to highest: float64 arrays (n,).
 

@@ -38,7 +38,16 @@ DIRECTIONS = 10  # random ones, for an array too large to be checked entry by en
 STEPS = (1, 1e-1, 1e-2, 1e-3)  # to try one after the other, as parts of eps, because of kinks
 
 
-def gradcheck(layer, x, *, eps=1e-6, atol=1e-7, rtol=1e-5, rng=None, max_exact=1000):
+def gradcheck(
+    layer: Layer,
+    x: np.ndarray,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-7,
+    rtol: float = 1e-5,
+    rng: np.random.Generator | int | None = None,
+    max_exact: int = 1000,
+) -> "Report":
     """Compare dx and the gradient of every parameter with central differences; return a Report.
 
     layer: any Layer or network, in the mode (train or eval) that it is in; weights, gradients,

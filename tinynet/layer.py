@@ -21,6 +21,7 @@ What your layer returns is held against points 1 to 3 where it stands in a netwo
 x's dtype for as many images, and a dx like x; x and dy come read-only.
 """
 
+from collections.abc import Iterator
 from threading import get_ident
 from typing import NamedTuple
 
@@ -106,7 +107,7 @@ class Layer(Part):
         check_array(x, self)
         self.output_shape(x.shape)
 
-    def save(self, y: np.ndarray, *saved) -> None:
+    def save(self, y: np.ndarray, *saved: object) -> None:
         """Keep what backward will need, and what its dy will have to look like."""
         if here.known is not None:
             check_known(self)
@@ -157,7 +158,9 @@ class Layer(Part):
         """[(name, layer)] of the layers directly inside this one, in order."""
         return [(name, part) for name, part in self._parts() if isinstance(part, Layer)]
 
-    def named_layers(self, prefix: str = "", _around=(), _seen=None):
+    def named_layers(
+        self, prefix: str = "", _around: tuple = (), _seen: set | None = None
+    ) -> Iterator:
         """(prefix of its names, layer) for this layer and all inside it, in order, each once."""
         if any(self is layer for layer in _around):
             raise ValueError(

@@ -12,9 +12,11 @@ or a training pass between its forward and its backward, could see.
 import os
 import sys
 import threading
+import time
 from threading import get_ident
 
 PATIENCE = 0.05  # seconds between looks whether a pass that others wait for is still there
+LONGEST = 120  # seconds to wait for one pass: it may be waiting for this one
 
 
 class _Here(threading.local):
@@ -55,13 +57,22 @@ class Pass:
     def _wait_for_others(self):
         """Wait, in the order of arrival; or raise, where waiting would not help."""
         _waiting.append(self)
+        before, since = None, time.monotonic()
         try:
-            while self._has_to_wait():
+            while (other := self._first_to_wait_for()) is not None:
+                if other is not before:
+                    before, since = other, time.monotonic()
+                if time.monotonic() - since > LONGEST:
+                    raise RuntimeError(
+                        f"{_title(self.network)}: waited {LONGEST} s for another thread's pass of "
+                        "these layers; a layer may not wait for threads that run its own parts"
+                    )
                 _changed.wait(PATIENCE)
         finally:
             _waiting.remove(self)
 
-    def _has_to_wait(self):
+    def _first_to_wait_for(self):
+        """A pass that has to end before this one may begin, or None."""
         layers, within = _layers(self.network), False
         for other in list(_running):
             if other.thread == self.thread:
@@ -77,10 +88,11 @@ class Pass:
                         f"{_title(self.network)}: another thread is training these layers; train "
                         "in one thread at a time, or give each a copy (copy.deepcopy)"
                     )
-                return True
+                return other
+        if within:  # inside a pass that runs, and that the waiting ones may wait for
+            return None
         earlier = _waiting[: _waiting.index(self)]
-        # a pass inside one that runs may not wait for those that wait for it
-        return not within and any(not layers.isdisjoint(_layers(p.network)) for p in earlier)
+        return next((p for p in earlier if not layers.isdisjoint(_layers(p.network))), None)
 
     def is_there(self):
         """False for a pass that an interrupt ended before its __exit__ was reached."""

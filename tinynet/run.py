@@ -112,9 +112,7 @@ class Run:
         if self.position.step == 0:
             self.position.rng_before = self.rng.bit_generator.state
             return list(batches(self.examples, size, self.rng))
-        again = np.random.Generator(
-            np.random.PCG64()
-        )  # amid an epoch: the order that it began with
+        again = np.random.Generator(np.random.PCG64())  # the order that the epoch began with
         again.bit_generator.state = self.position.rng_before
         return list(batches(self.examples, size, again))[self.position.step :]
 

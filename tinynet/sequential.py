@@ -1,5 +1,6 @@
 """The chain of layers that is a network."""
 
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 import numpy as np
@@ -55,10 +56,10 @@ class Sequential(Layer):
         own = [(str(i), layer) for i, layer in enumerate(self._checked_layers())]
         return own + parts_of(self, skip=("_saved", "layers"))
 
-    def __call__(self, x):
+    def __call__(self, x: np.ndarray) -> np.ndarray:
         return self.forward(x)
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         with Pass(self):
             layers, shapes = self._checked_layers(), []
             try:
@@ -85,7 +86,7 @@ class Sequential(Layer):
             return nullcontext()
         return undone_on_error([layer for _, layer in self.named_layers()])
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         if not self.layers:
             return dy
         with Pass(self):
@@ -95,7 +96,7 @@ class Sequential(Layer):
                     dy = checked_backward(layers[i], dy, shapes[i], dtype)
         return dy if dy.flags.writeable else dy.copy()
 
-    def backward_parameters(self, dy):
+    def backward_parameters(self, dy: np.ndarray) -> None:
         """Goes back to the first layer that learns, and no further."""
         if not self.layers:
             return
@@ -132,14 +133,14 @@ class Sequential(Layer):
                     layers[-1]._check_dy(dy)
                 check_dy(dy, kept.shape, kept.dtype, layers[-1])
 
-    def check(self, x):
+    def check(self, x: np.ndarray) -> None:
         for i, layer in enumerate(self._checked_layers()[:1]):
             with named(i):
                 layer.check(x)
         check_array(x, self)
         self.output_shape(x.shape)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple | None:
         for i, layer in enumerate(self._checked_layers()):
             with named(i):
                 shape = layer.output_shape(shape)
@@ -147,7 +148,7 @@ class Sequential(Layer):
                 break
         return shape
 
-    def leaves(self):
+    def leaves(self) -> list:
         """Those of Sequentials inside it included; but a subclass may run them otherwise."""
         kind, own = type(self), vars(self)
         if (kind.forward, kind.backward) != (Sequential.forward, Sequential.backward):
@@ -156,13 +157,13 @@ class Sequential(Layer):
             return [self]
         return [layer for inner in list(self.layers) for layer in inner.leaves()]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.layers)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Layer]:
         return iter(self.layers)
 
-    def __getitem__(self, i):
+    def __getitem__(self, i: int | slice) -> Layer:
         return Sequential(*self.layers[i]) if isinstance(i, slice) else self.layers[i]
 
     def __repr__(self):
@@ -178,7 +179,7 @@ def first_that_learns(layers: list) -> int:
 class named:
     """Say in an error which layer of the network it came from: layer i, inside it layer j, …
 
-    giver: the layer whose answer it was given, which is named, too, if it is a reader's own.
+    giver: the layer whose answer it was given; if that is a reader's own, a note names it.
     """
 
     def __init__(self, *path, giver=None):
@@ -191,9 +192,11 @@ class named:
         if (self.path or self.giver) and isinstance(error, (ValueError, TypeError)):
             kind = TypeError if isinstance(error, TypeError) else ValueError
             where = "".join(f"layer {i} of Sequential: " for i in self.path)
+            told = kind(f"{where}{error}")
             is_readers = self.giver and not is_own(self.giver) and type(self.giver) not in CHAINS
-            source = f" (it is what {self.giver} returned)" if is_readers else ""
-            raise kind(f"{where}{error}{source}") from error
+            if is_readers and hasattr(told, "add_note"):  # Python 3.11
+                told.add_note(f"its x is what {self.giver} returned")
+            raise told from error
 
 
 CHAINS.add(Sequential)

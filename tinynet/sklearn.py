@@ -18,6 +18,7 @@ from .compiled import compile
 from .layer import Layer
 from .layers import Linear, ReLU
 from .models import mnist_lite
+from .recipes import SETTINGS, Recipe, changed
 from .sequential import Sequential
 from .train import fit, predict_proba
 from .windows import pair
@@ -55,7 +56,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     holds (beyond ±2⁵³, or floats beyond ±3.4e38) raises ValueError. X may be what scikit-learn
     makes an array of: lists, DataFrames of numbers, tensors; not sparse or masked arrays.
 
-    epochs, batch_size, max_lr, weight_decay, label_smoothing, average, augment: as for `fit`.
+    epochs, batch_size, max_lr, weight_decay, label_smoothing, average, augment: as of a `Recipe`.
     random_state: of initial weights, shuffling and augmentation.
 
     Fitted, it has classes_ (the labels, sorted), n_features_in_, model_ (the compiled network),
@@ -67,13 +68,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         build: Callable | None = None,
         image_shape: int | tuple[int, int] | None = None,
         *,
-        epochs: int = 20,
-        batch_size: int = 128,
-        max_lr: float = 0.1,
-        weight_decay: float = 5e-4,
-        label_smoothing: float = 0.0,
-        average: float = 0.0,
-        augment: Callable | None = None,
+        epochs: int = Recipe.epochs,
+        batch_size: int = Recipe.batch_size,
+        max_lr: float = Recipe.max_lr,
+        weight_decay: float = Recipe.weight_decay,
+        label_smoothing: float = Recipe.label_smoothing,
+        average: float = Recipe.average,
+        augment: Callable | None = Recipe.augment,
         random_state: int | np.random.RandomState | None = None,
     ):
         self.build = build
@@ -99,6 +100,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit(self, X, y):
+        recipe = changed("NetworkClassifier", Recipe(), {k: getattr(self, k) for k in SETTINGS})
         rows, y = validate_data(self, _unmasked("X", X), _labels(y), dtype="numeric")
         self.classes_, labels = _classes(y)
         self.input_shape_ = self._input_shape(self.n_features_in_)
@@ -112,12 +114,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
                 f"NetworkClassifier: expected build to give a network with {len(self.classes_)} "
                 f"logits for an image, one for each class, got {p.shape[1:]}"
             )
-        settings = dict(
-            epochs=self.epochs, batch_size=self.batch_size, max_lr=self.max_lr,
-            weight_decay=self.weight_decay, label_smoothing=self.label_smoothing,
-            average=self.average, augment=self.augment,
-        )  # fmt: skip
-        self.history_ = fit(self.model_, inputs, labels, seed=rng, progress=False, **settings)
+        self.history_ = fit(self.model_, inputs, labels, recipe=recipe, seed=rng, progress=False)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """(n, n_classes): the probability of each class, in the order of classes_."""

@@ -12,7 +12,7 @@ from .state import preserved
 from .windows import positive_int
 
 
-def summary(model, input_shape):
+def summary(model: Layer, input_shape: tuple) -> "Summary":
     """A Summary of a layer or network, which is as before afterwards; print it for the table.
 
     input_shape: of one example, as a tuple: (1, 28, 28), (784,). TypeError or ValueError if it is

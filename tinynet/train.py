@@ -52,13 +52,13 @@ def fit(
     *,
     recipe: Recipe = Recipe(),  # noqa: B008  (it is frozen)
     test: tuple | None = None,
-    seed=0,
+    seed: int | np.random.Generator | None = 0,
     history_path: str | os.PathLike | None = None,
     checkpoint_path: str | os.PathLike | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
     progress: bool = True,
-    **settings,
+    **settings: object,
 ) -> list:
     """Train a classifier with SGD (Nesterov) on a one-cycle schedule; returns its history.
 
@@ -97,7 +97,9 @@ def fit(
     y = checked_training_data("fit", model, x, y, recipe.batch_size)
     if test is not None:
         test = checked_test("fit: test", model, x, test, recipe.batch_size)
-    made = recipe.augment and checked_augmentation("fit", model, x, recipe)
+    made = None
+    if recipe.augment is not None:
+        made = checked_augmentation("fit", model, x, recipe)
     rng = checked_rng("fit", seed)
     check_files("fit", history_path=history_path, checkpoint_path=checkpoint_path)
     every = _checked_checkpoints(checkpoint_path, checkpoint_every, resume, rng)
@@ -128,7 +130,8 @@ def fit(
         result = None
         if test is not None:
             with run.averaged():
-                result = _evaluate("fit: test", model, test, recipe.batch_size, progress)
+                who = f"fit: the loss is not finite ({name}, test)"
+                result = _evaluate(who, model, test, recipe.batch_size, progress)
             if progress:
                 print(f"Test Accuracy: {result.accuracy:.2%}", flush=True)
         run.end_epoch(result)
@@ -204,7 +207,8 @@ def _evaluate(who, model, test, batch_size, progress):
             value = loss(logits, labels)
             if not np.isfinite(value):
                 raise NotFiniteError(
-                    f"{who}: the loss is not finite, for images {start} … {start + len(labels) - 1}"
+                    f"{who}: expected a finite loss, got {value} for images {start} … "
+                    f"{start + len(labels) - 1}"
                 )
             total_loss += value * len(labels)
             correct += int((logits.argmax(axis=1) == labels).sum())
@@ -244,9 +248,11 @@ def _logits(who, model, images, start):
     wrong = np.flatnonzero(~(logits < np.inf).all(axis=1))  # NaN, too
     if wrong.size:
         check_model(who, model)
+        which = f"image {start + wrong[0]}"
+        if len(wrong) > 1:
+            which += f" and {len(wrong) - 1} more of {len(images)}"
         raise NotFiniteError(
-            f"{who}: expected finite logits, got {logits[wrong[0]].max()} for image "
-            f"{start + wrong[0]}"
+            f"{who}: expected finite logits, got {logits[wrong[0]].max()} for {which}"
         )
     return logits
 

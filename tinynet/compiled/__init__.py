@@ -12,7 +12,7 @@ stages.py     which kernels stand for which layers: the seam between layers and 
 network.py    the compiled network: stages in a row
 README.md     why it is fast: the machine's limit, what each part saves, what did not help
 
-Only network.py is imported with tinynet, and it imports the others when a network first runs:
+Only network.py is imported with tinynet, and it imports the others when something is compiled:
 Numba takes a second to import, and who reads or checks plain layers need not wait for it.
 """
 

@@ -3,6 +3,7 @@
 import math
 import operator
 from bisect import bisect_right
+from collections.abc import Iterator
 from contextlib import nullcontext
 
 import numpy as np
@@ -46,7 +47,7 @@ class Compiled(Sequential):
     Each forward looks whether the layers are still those that kernels were prepared for.
     """
 
-    def __init__(self, model, threads=None):
+    def __init__(self, model: Layer, threads: int | None = None):
         from .threads import default_threads
 
         if threads is not None:
@@ -60,13 +61,13 @@ class Compiled(Sequential):
         self.prepared = None  # the layers that stages were made for
 
     @property
-    def layers(self):
+    def layers(self) -> list | tuple:
         """The layers in a row: the model's own list, to be changed as well, where it is flat."""
         flat = type(self.model) is Sequential and self.model.leaves() == self.model.layers
         return self.model.layers if flat else tuple(self.model.leaves())
 
     @property
-    def training(self):
+    def training(self) -> bool:
         """As the model's, whose layers it runs."""
         return self.model.training
 
@@ -101,7 +102,7 @@ class Compiled(Sequential):
             and all(map(is_own, self.own))
         )
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         from .jit import announced
 
         with Pass(self):
@@ -133,13 +134,13 @@ class Compiled(Sequential):
             known, giver = known and stage.gives_known_shape, stage.layer
         return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         if not self.layers:
             return dy
         with Pass(self):
             return self._backward(dy, 0, True)
 
-    def backward_parameters(self, dy):
+    def backward_parameters(self, dy: np.ndarray) -> None:
         if not self.layers:
             return
         with Pass(self):
@@ -179,20 +180,22 @@ class Compiled(Sequential):
             with named(*self.paths[-1]):
                 check_dy(dy, kept.shape, kept.dtype, self.prepared[-1])
 
-    def check(self, x):
+    def check(self, x: np.ndarray) -> None:
         self.model.check(x)
         check_array(x, self.model)  # a reader's layer may have a check of its own
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple | None:
         return self.model.output_shape(shape)
 
-    def leaves(self):
+    def leaves(self) -> list:
         return self.model.leaves()
 
     def _parts(self):
         return [("model", self.model)]
 
-    def named_layers(self, prefix="", _around=(), _seen=None):
+    def named_layers(
+        self, prefix: str = "", _around: tuple = (), _seen: set | None = None
+    ) -> Iterator:
         """The model's own layers under their own names: "0.weight", as in the plain network."""
         yield prefix, self
         yield from self.model.named_layers(prefix, (*_around, self), _seen)

@@ -3,7 +3,7 @@
 `forward(x)` and `backward(dy, dx)` do what the layers do, with the layers' own parameters and
 buffers, on Blocks: arrays with room behind them that are kept and used again. What forward
 returns stands until the next forward. backward sets the gradients and returns the gradient of x,
-which it writes into dx; if dx is None, nobody reads it. `layer` is the first of the layers.
+which it writes into dx; if dx is None, the gradient is unused. `layer` is the first of the layers.
 
 A BatchNorm between two convolutions has no pass over memory of its own. The convolution before it
 takes the statistics of what it writes; the one after it normalises what it reads. Backward

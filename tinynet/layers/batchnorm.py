@@ -58,7 +58,7 @@ class BatchNorm2d(Layer):
         self.running_var = np.ones(num_features, np.float32)
         self.num_batches_tracked = np.zeros((), np.int64)
 
-    def forward(self, x):  # x: (n, c, h, w)
+    def forward(self, x: np.ndarray) -> np.ndarray:  # x: (n, c, h, w)
         self.check(x)
         weight, bias, running_mean, running_var = (
             own_array(self, name, (self.num_features,), x.dtype)
@@ -77,7 +77,7 @@ class BatchNorm2d(Layer):
         self.save(y, xhat, weight, std, self.training)
         return y
 
-    def backward(self, dy):  # dy: (n, c, h, w)
+    def backward(self, dy: np.ndarray) -> np.ndarray:  # dy: (n, c, h, w)
         xhat, weight, std, was_training = self.saved(dy)
         dbias = dy.sum(PIXELS)  # (c,)
         dweight = (dy * xhat).sum(PIXELS)  # (c,)
@@ -88,13 +88,13 @@ class BatchNorm2d(Layer):
             dy = dy - column(dbias / m) - xhat * column(dweight / m)
         return column(weight / std) * dy
 
-    def track(self, mean, var, m):
+    def track(self, mean: np.ndarray, var: np.ndarray, m: int) -> None:
         """Move the running statistics towards those of a batch with m values a channel."""
         self.running_mean += self.momentum * (mean - self.running_mean)
         self.running_var += self.momentum * (var * (m / (m - 1)) - self.running_var)
         self.num_batches_tracked += 1
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         if len(shape) != 4 or shape[1] != self.num_features or 0 in shape:
             raise ValueError(f"{self}: expected (N, {self.num_features}, H, W), got {tuple(shape)}")
         if self.training and math.prod(shape) == self.num_features:

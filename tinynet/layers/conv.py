@@ -76,7 +76,7 @@ class Conv2d(Layer):
         self.weight = Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
         self.bias = Parameter(rng.uniform(-bound, bound, shape[0]).astype(dtype)) if bias else None
 
-    def forward(self, x):  # x: (n, c, h, w)
+    def forward(self, x: np.ndarray) -> np.ndarray:  # x: (n, c, h, w)
         self.check(x)
         cols = im2col(x, self.kernel_size, self.stride, self.padding)  # (n, c·kh·kw, oh·ow)
         weight = own_array(self, "weight", self._weight_shape(), x.dtype)
@@ -88,12 +88,12 @@ class Conv2d(Layer):
         self.save(y, cols, weight, x.shape)
         return y
 
-    def backward(self, dy):  # dy: (n, o, oh, ow)
+    def backward(self, dy: np.ndarray) -> np.ndarray:  # dy: (n, o, oh, ow)
         weight, x_shape = self._backward_parameters(dy)
         dcols = weight.T @ dy.reshape(*dy.shape[:2], -1)  # (n, c·kh·kw, oh·ow)
         return col2im(dcols, x_shape, self.kernel_size, self.stride, self.padding)
 
-    def backward_parameters(self, dy):
+    def backward_parameters(self, dy: np.ndarray) -> None:
         self._backward_parameters(dy)
 
     def _backward_parameters(self, dy):
@@ -109,14 +109,20 @@ class Conv2d(Layer):
     def _weight_shape(self):
         return (self.out_channels, self.in_channels, *self.kernel_size)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         return window_shape(self, shape, self.in_channels, self.out_channels)
 
     def __repr__(self):
         return f"Conv2d({self.in_channels}→{self.out_channels}, {describe(self, (1, 1))})"
 
 
-def im2col(x, kernel_size, stride=1, padding=0, fill=0):
+def im2col(
+    x: np.ndarray,
+    kernel_size: int | tuple,
+    stride: int | tuple = 1,
+    padding: int | tuple = 0,
+    fill: float = 0,
+) -> np.ndarray:
     """Each output pixel's patch of x, as a column.
 
     x: (n, c, h, w) → (n, c·kh·kw, oh·ow), with oh = (h + 2·ph − kh) // sh + 1, ow likewise.
@@ -141,7 +147,13 @@ def im2col(x, kernel_size, stride=1, padding=0, fill=0):
     return cols.reshape(n, c * kh * kw, oh * ow)
 
 
-def col2im(cols, x_shape, kernel_size, stride=1, padding=0):
+def col2im(
+    cols: np.ndarray,
+    x_shape: tuple,
+    kernel_size: int | tuple,
+    stride: int | tuple = 1,
+    padding: int | tuple = 0,
+) -> np.ndarray:
     """The transpose of im2col: each pixel of x gets the sum of its copies in cols.
 
     cols: (n, c·kh·kw, oh·ow), x_shape: (n, c, h, w) → (n, c, h, w).

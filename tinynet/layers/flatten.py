@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from ..layer import Layer
 from ..windows import pair_of_sizes
 
@@ -23,17 +25,17 @@ class Flatten(Layer):
     def __init__(self, *, size: int | tuple[int, int] | None = None):
         self.size = None if size is None else pair_of_sizes(size, "Flatten: size")
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self.check(x)
         y = x.reshape(self.output_shape(x.shape))
         self.save(y, x.shape)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         (x_shape,) = self.saved(dy)
         return dy.reshape(x_shape)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         if len(shape) < 2 or 0 in shape:
             raise ValueError(f"{self}: expected (N, …) with two axes or more, got {tuple(shape)}")
         if self.size is not None and (len(shape) != 4 or tuple(shape[2:]) != self.size):

@@ -45,7 +45,7 @@ class Linear(Layer):
             bias = rng.uniform(-bound, bound, self.out_features)
             self.bias = Parameter(bias.astype(np.float32))
 
-    def forward(self, x):  # x: (n, i)
+    def forward(self, x: np.ndarray) -> np.ndarray:  # x: (n, i)
         self.check(x)
         weight = own_array(self, "weight", (self.out_features, self.in_features), x.dtype)
         y = x @ weight.T  # (n, o)
@@ -54,10 +54,10 @@ class Linear(Layer):
         self.save(y, x, weight)
         return y
 
-    def backward(self, dy):  # dy: (n, o)
+    def backward(self, dy: np.ndarray) -> np.ndarray:  # dy: (n, o)
         return dy @ self._backward_parameters(dy)
 
-    def backward_parameters(self, dy):
+    def backward_parameters(self, dy: np.ndarray) -> None:
         self._backward_parameters(dy)
 
     def _backward_parameters(self, dy):
@@ -68,7 +68,7 @@ class Linear(Layer):
             self.bias.grad = dy.sum(axis=0).astype(self.bias.data.dtype, copy=False)
         return weight
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         if len(shape) != 2 or shape[1] != self.in_features or shape[0] == 0:
             raise ValueError(f"{self}: expected (N, {self.in_features}), got {tuple(shape)}")
         return shape[0], self.out_features

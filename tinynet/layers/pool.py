@@ -42,19 +42,19 @@ class Pool2d(Layer):
                 f"{self.kernel_size}, got {self.padding}"
             )
 
-    def columns(self, x, fill):  # x: (n, c, h, w)
+    def columns(self, x: np.ndarray, fill: float) -> np.ndarray:  # x: (n, c, h, w)
         """Every window as a column: (n·c, kh·kw, oh·ow)."""
         n, c, h, w = x.shape
         x = x.reshape(n * c, 1, h, w)
         return im2col(x, self.kernel_size, self.stride, self.padding, fill)
 
-    def pixels(self, dcols, x_shape):
+    def pixels(self, dcols: np.ndarray, x_shape: tuple) -> np.ndarray:
         """The sum, for each pixel, of its entries in the columns: (n, c, h, w)."""
         n, c, h, w = x_shape
         dx = col2im(dcols, (n * c, 1, h, w), self.kernel_size, self.stride, self.padding)
         return dx.reshape(x_shape)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         self._check_padding()  # again: sizes may have been changed since
         return window_shape(self, shape, None, None)
 
@@ -71,7 +71,7 @@ class MaxPool2d(Pool2d):
            [13., 15.]])
     """
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self.check(x)
         cols = self.columns(x, fill=-np.inf)
         winner = cols.argmax(axis=1)[:, None]  # (n·c, 1, oh·ow), the first of equal ones
@@ -79,7 +79,7 @@ class MaxPool2d(Pool2d):
         self.save(y, winner, x.shape)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         winner, x_shape = self.saved(dy)
         kh, kw = self.kernel_size
         dcols = np.zeros((winner.shape[0], kh * kw, winner.shape[2]), dy.dtype)
@@ -96,13 +96,13 @@ class AvgPool2d(Pool2d):
            [10.5, 12.5]])
     """
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self.check(x)
         y = self.columns(x, fill=0).mean(axis=1).reshape(self.output_shape(x.shape))
         self.save(y, x.shape)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         (x_shape,) = self.saved(dy)
         n, c, oh, ow = dy.shape
         kh, kw = self.kernel_size

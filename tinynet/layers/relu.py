@@ -18,15 +18,15 @@ class ReLU(Layer):
     array([0., 0., 3.])
     """
 
-    def forward(self, x):
+    def forward(self, x: np.ndarray) -> np.ndarray:
         self.check(x)
         y = np.maximum(x, 0)
         self.save(y, x <= 0)
         return y
 
-    def backward(self, dy):
+    def backward(self, dy: np.ndarray) -> np.ndarray:
         (stopped,) = self.saved(dy)
         return np.where(stopped, np.zeros((), dy.dtype), dy)
 
-    def output_shape(self, shape):
+    def output_shape(self, shape: tuple) -> tuple:
         return shape

@@ -1,5 +1,7 @@
 """Digits: as they are, as augmentation shows them to a network, and those it reads wrong."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from .drawing import (
@@ -17,7 +19,9 @@ from .drawing import (
 )
 
 
-def digits(images, titles=None, columns=8):
+def digits(
+    images: np.ndarray, titles: list | None = None, columns: int = 8
+) -> "matplotlib.figure.Figure":  # noqa: F821
     """Images in rows, as ink on paper.
 
     images: (n, h, w), uint8 or floats (whose lowest value is white then, and the highest black).
@@ -36,7 +40,9 @@ def digits(images, titles=None, columns=8):
     return _grid(images, titles, at_least_one("digits", "columns", columns), cell=1.25)
 
 
-def augmentation(images, augment, ways=10, seed=0):
+def augmentation(
+    images: np.ndarray, augment: Callable, ways: int = 10, seed: int = 0
+) -> "matplotlib.figure.Figure":  # noqa: F821
     """Each row: an image, framed, and `ways` random pictures that augmentation makes of it.
 
     images: (n, h, w). augment: called with (images, rng), gives images, as `fit` calls it:
@@ -78,7 +84,7 @@ def _augmented(image, augment, ways, rng):
     return pictures
 
 
-def worst_mistakes(labels, probabilities):
+def worst_mistakes(labels: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
     """The indices of all examples read wrong, the worst first: where the label got least.
 
     labels: (n,) integers. probabilities: (n, k), of each class, as `predict_proba` gives them.
@@ -91,7 +97,9 @@ def worst_mistakes(labels, probabilities):
     return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind="stable")]
 
 
-def mistakes(images, labels, probabilities, count=24):
+def mistakes(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, count: int = 24
+) -> "matplotlib.figure.Figure":  # noqa: F821
     """The worst mistakes of a classifier: the images whose label got the smallest probability.
 
     images: (n, h, w). labels: (n,) integers. probabilities: (n, k), as `predict_proba` gives

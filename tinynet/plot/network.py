@@ -27,7 +27,7 @@ BINS = 60
 DECADES = 10  # of gradients' sizes, at most
 
 
-def filters(conv):
+def filters(conv: Conv2d) -> "matplotlib.figure.Figure":  # noqa: F821
     """The kernels of a Conv2d: positive weights red, negative ones blue, 0 white.
 
     One row for each output channel with a column for each input channel; where there is only one
@@ -59,7 +59,7 @@ def filters(conv):
     return figure
 
 
-def feature_maps(model, image):
+def feature_maps(model: Layer, image: np.ndarray) -> "matplotlib.figure.Figure":  # noqa: F821
     """Every layer's output for one image: positive values red, negative ones blue, 0 white.
 
     model: a network, plain or compiled; it runs in evaluation mode. image: one, as `fit` takes
@@ -109,7 +109,9 @@ def feature_maps(model, image):
     return figure
 
 
-def histograms(model, x, y=None):
+def histograms(
+    model: Layer, x: np.ndarray, y: np.ndarray | None = None
+) -> "matplotlib.figure.Figure":  # noqa: F821
     """How every layer's outputs are distributed for a batch; with labels, their gradients too.
 
     model: a network, plain or compiled; it runs in the mode it is in: in training mode (`fit`

@@ -8,7 +8,7 @@ from .drawing import BLUE, ORANGE, SMALL, new_figure, vector
 LARGEST = 1000  # confusion matrix: a larger one fits on no screen
 
 
-def history(history):
+def history(history: list) -> "matplotlib.figure.Figure":  # noqa: F821
     """Loss, accuracy, rate and momentum by epoch, of training and, if there was one, of the test.
 
     history: what `fit` returned, or the rows of the CSV file it wrote: a list with a dict for
@@ -65,7 +65,7 @@ def history(history):
     return figure
 
 
-def rate_finder(rates, losses):
+def rate_finder(rates: np.ndarray, losses: np.ndarray) -> "matplotlib.figure.Figure":  # noqa: F821
     """The loss while the learning rate grows: where it falls fast, and where that ends.
 
     rates, losses: (n,), what `find_lr` returned. Dots are the losses of the batches, the line is
@@ -94,7 +94,7 @@ def rate_finder(rates, losses):
     return figure
 
 
-def confusion_matrix(labels, predictions):
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> "matplotlib.figure.Figure":  # noqa: F821
     """How often each class was read as each: a row for a label, a column for what it was read as.
 
     labels, predictions: (n,) integers ≥ 0. Right answers stand on the diagonal, uncoloured; the
