@@ -77,6 +77,11 @@ def test_the_model_is_left_as_it_was(how, training):
     assert (model[0].weight.grad == 7).all() and model[4].weight.grad is None
 
 
+def test_a_model_in_evaluation_mode_is_tried_as_it_will_be_trained():
+    _, losses = find(network(), steps=5)
+    np.testing.assert_array_equal(find(network().eval(), steps=5)[1], losses)
+
+
 def test_plain_and_compiled_agree():
     settings = dict(steps=10, highest=0.1)
     plain, compiled = find(network(), **settings), find(tn.compile(network()), **settings)

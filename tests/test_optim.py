@@ -174,6 +174,12 @@ P = parameter()
             "SGD: expected a group to be a dict with \"params\", got {'parameters': 1}",
         ),
         (
+            [{"params": [P]}, ["params"]],
+            {},
+            TypeError,
+            "SGD: expected a group to be a dict with \"params\", got ['params']",
+        ),
+        (
             [{"params": [P], "rate": 1, "beta": 2}],
             {},
             ValueError,
@@ -344,6 +350,15 @@ def test_wrong_schedule(arguments, message):
     with pytest.raises(ValueError) as error:
         schedule(**arguments)
     assert str(error.value) == message
+
+
+def test_the_momentum_cycle_needs_momentum_in_every_group():
+    groups = [{"params": [tn.Parameter(np.ones(1))], "momentum": m} for m in (0.9, 0.0)]
+    optimizer = tn.SGD(groups, lr=0.1)
+    with pytest.raises(ValueError, match="cycle_momentum needs an optimizer with momentum > 0"):
+        tn.OneCycleLR(optimizer, max_lr=0.1, total_steps=10)
+    assert [group["momentum"] for group in optimizer.param_groups] == [0.9, 0.0]
+    tn.OneCycleLR(optimizer, max_lr=0.1, total_steps=10, cycle_momentum=False)
 
 
 def test_a_peak_of_zero_holds_a_group_still():

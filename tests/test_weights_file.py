@@ -358,6 +358,7 @@ def test_pickled_objects_are_refused(tmp_path):
     "change, message",
     [
         (lambda e: e[1:], "missing: 0.weight.npy;"),
+        (lambda e: e[3:], "missing: 0.weight.npy, 0.bias.npy, 1.weight.npy;"),
         (lambda e: e[4:], "missing: 0.weight.npy, 0.bias.npy, 1.weight.npy and 1 more;"),
         (lambda e: e + [("x.npy", b"")], "unexpected: x.npy;"),
         (lambda e: e + [(f"{i}.txt", b"") for i in range(9)], "unexpected: .*2.txt and 6 more;"),
