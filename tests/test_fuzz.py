@@ -256,5 +256,12 @@ def test_no_pickle_anywhere():
 
     for path in Path(tn.__file__).parent.rglob("*.py"):
         text = path.read_text(encoding="utf-8")
-        for word in ("import pickle", "pickle.load", "allow_pickle=True", "joblib", "marshal"):
+        for word in (
+            "import pickle",
+            "pickle.load",
+            "allow_pickle=True",
+            "import joblib",
+            "joblib.load",
+            "marshal",
+        ):
             assert word not in text, (path, word)
