@@ -17,7 +17,7 @@ from .contract import (
     marks,
     read_only,
 )
-from .layer import Layer
+from .layer import Layer, Parameter
 from .parts import parts_of
 from .passes import Pass
 from .state import undone_on_error
@@ -190,8 +190,12 @@ class Sequential(Layer):
 
 def first_that_learns(layers: list) -> int:
     """The index of the first layer with a parameter to train; how many layers, if none has."""
-    learning = (any(p.requires_grad for p in layer.parameters()) for layer in layers)
-    return next((i for i, learns in enumerate(learning) if learns), len(layers))
+    for i, layer in enumerate(layers):
+        # of our own layers the attributes are all there is to look through
+        parts = vars(layer).values() if type(layer) in OWN else layer.parameters()
+        if any(isinstance(p, Parameter) and p.requires_grad for p in parts):
+            return i
+    return len(layers)
 
 
 def _backward(layers, first, dy, shapes, dtype):

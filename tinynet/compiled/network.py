@@ -78,7 +78,7 @@ class Compiled(Sequential):
     def prepare(self, layers):
         """Choose the stages for these layers."""
         from .memory import Memory, Scratch
-        from .stages import PlainStage, stages_for
+        from .stages import BatchNormStage, PlainStage, stages_for
 
         Sequential(*layers)  # refuses what no network can be made of
         memory = Memory()
@@ -89,7 +89,11 @@ class Compiled(Sequential):
         self.types = list(map(type, layers))
         self.plain = [stage.layer for stage in self.stages if isinstance(stage, PlainStage)]
         everything = list(self.model.named_layers())
-        self.with_buffers = [layer for _, layer in everything if layer.buffer_names]
+        self.norms = [stage for stage in self.stages if isinstance(stage, BatchNormStage)]
+        in_kernels = {id(stage.layer) for stage in self.norms}
+        self.with_buffers = [
+            layer for _, layer in everything if layer.buffer_names and id(layer) not in in_kernels
+        ]
         paths = {id(layer): prefix.split(".")[:-1] for prefix, layer in everything}
         self.paths = [paths[id(layer)] for layer in layers]
         self.prepared = layers
@@ -115,7 +119,9 @@ class Compiled(Sequential):
             if not self.is_prepared_for(layers):
                 self.prepare(layers)
             self._saved = None  # from here on, what an earlier forward kept is being overwritten
-            undone = undone_on_error(self.with_buffers) if self.training else nullcontext()
+            undone = nullcontext()
+            if self.training and self.with_buffers:
+                undone = undone_on_error(self.with_buffers)
             with undone, announced():
                 y, shapes = self._run(x)
             self.save(y, shapes, x.dtype, marks(self.plain))
@@ -138,6 +144,8 @@ class Compiled(Sequential):
             i = len(shapes) - 1
             giver = self.stages[i - 1].layer if i else None
             raise located(error, *self.paths[self.starts[i]], giver=giver) from error
+        for norm in self.norms:
+            norm.track()
         return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
     def backward(self, dy: np.ndarray) -> np.ndarray:

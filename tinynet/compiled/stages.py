@@ -188,17 +188,22 @@ class BatchNormStage(Stage):
                 space = self.space(3 * c, dtype)
                 self.run(batch_statistics, n, x.flat, c, h * w, space, *self.statistics(n))
             whole_batch(*self.means_squares, n, h * w, chunk_size(n), *statistics)
-            norm.track(*statistics, m=n * h * w)
         else:
             statistics[0], statistics[1] = running_mean, running_var
         self.std, self.factors = np.empty(c), np.empty((3, c), dtype)
         forward_factors(*statistics, weight, bias, norm.eps, self.std, self.factors)
-        self.x = x
+        self.x, self.of_batch = x, statistics
         if self.applied:
             return x
         y = self.scratch("y", x.shape, dtype)
         self.run(normalise, n, x.flat, self.factors, c, h * w, y.flat)
         return y
+
+    def track(self):
+        """Move the running statistics: when the whole network's forward went well."""
+        if self.trained:
+            n, _, h, w = self.x.shape
+            self.layer.track(*self.of_batch, m=n * h * w)
 
     def backward(self, dy, dx):
         norm, (n, c, h, w), dtype = self.layer, self.x.shape, dy.flat.dtype
