@@ -105,7 +105,11 @@ class Pass:
 
 
 def _layers(network):
-    return {id(layer) for _, layer in network.named_layers()}
+    """The ids of a network's layers: none, where these cannot be found, as its own pass will say."""
+    try:
+        return {id(layer) for _, layer in network.named_layers()}
+    except (TypeError, ValueError):
+        return set()
 
 
 def _title(network):

@@ -95,7 +95,8 @@ class Compiled(Sequential):
             layer for _, layer in everything if layer.buffer_names and id(layer) not in in_kernels
         ]
         paths = {id(layer): prefix.split(".")[:-1] for prefix, layer in everything}
-        self.paths = [paths[id(layer)] for layer in layers]
+        # another thread may have exchanged a layer meanwhile, whose place is not known then
+        self.paths = [paths.get(id(layer), []) for layer in layers]
         self.prepared = layers
 
     def is_prepared_for(self, layers):
@@ -149,13 +150,13 @@ class Compiled(Sequential):
         return y if isinstance(y, np.ndarray) else y.array.copy(), shapes
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        if not self.layers:
+        if self._kept() is None and not self.layers:
             return dy
         with Pass(self):
             return self._backward(dy, 0, True)
 
     def backward_parameters(self, dy: np.ndarray) -> None:
-        if not self.layers:
+        if self._kept() is None and not self.layers:
             return
         with Pass(self):
             first = first_that_learns(self.prepared or [])
