@@ -105,7 +105,7 @@ class Pass:
 
 
 def _layers(network):
-    """The ids of a network's layers: none, where these cannot be found, as its own pass will say."""
+    """The ids of a network's layers; of one that cannot find them, none: its own pass raises."""
     try:
         return {id(layer) for _, layer in network.named_layers()}
     except (TypeError, ValueError):
