@@ -12,6 +12,13 @@ settings.register_profile("tinynet", derandomize=True, deadline=None, max_exampl
 settings.load_profile("tinynet")
 
 
+def pytest_configure(config):
+    if os.environ.get(
+        "NUMBA_DISABLE_JIT"
+    ):  # kernels as Python: NaN and ∞ make NumPy's scalars warn
+        config.addinivalue_line("filterwarnings", r"ignore::RuntimeWarning:tinynet\.compiled\.")
+
+
 def pytest_sessionfinish(session):
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("TINYNET_SKIP_NOTHING") and reporter.stats.get("skipped"):
