@@ -13,9 +13,7 @@ settings.load_profile("tinynet")
 
 
 def pytest_configure(config):
-    if os.environ.get(
-        "NUMBA_DISABLE_JIT"
-    ):  # kernels as Python: NaN and ∞ make NumPy's scalars warn
+    if os.environ.get("NUMBA_DISABLE_JIT"):  # kernels run as Python, where NaN warns
         config.addinivalue_line("filterwarnings", r"ignore::RuntimeWarning:tinynet\.compiled\.")
 
 
