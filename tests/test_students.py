@@ -692,6 +692,28 @@ def test_parts_that_cannot_be_found_are_refused(name, compiled):
             tn.SGD(model.parameters(), 0.1)
 
 
+def test_an_object_may_hold_parts_that_are_found_elsewhere():
+    class Keeper(tn.Layer):
+        def __init__(self):
+            self.optimizer = tn.SGD(conv().parameters(), 0.1)  # replaced below
+            self.parts = [tn.Sequential(conv(), Block(lambda *_: None, [tn.ReLU()])), conv(1)]
+            self.names = {part: i for i, part in enumerate(self.parts)}  # as keys: no parts
+            self.optimizer = tn.SGD([p for part in self.parts for p in part.parameters()], 0.1)
+            self.holder = Holder([self, self.parts[0][0]])
+
+        def forward(self, x):
+            return self.parts[1](self.parts[0][0](x))
+
+    layer = Keeper()
+    assert [n for n, _ in layer.named_parameters()] == [
+        "parts.0.0.weight", "parts.0.0.bias", "parts.1.weight", "parts.1.bias",
+    ]  # fmt: skip
+    tn.Sequential(layer)(X)
+    layer.holder.inside.append(conv(2))
+    with pytest.raises(TypeError, match=r"Keeper\.holder: holds a Conv2d in a Holder"):
+        layer.parameters()
+
+
 LAYER = conv(7)
 
 
