@@ -19,13 +19,14 @@ def whole_number(value: object, what: str, at_least: float = 1) -> int:
     Traceback (most recent call last):
     TypeError: fit: epochs: expected a whole number, got 2.5
     """
+    is_truth = isinstance(value, (bool, np.bool_))  # NumPy 2.0 makes an int of one, and warns
     try:
-        whole = operator.index(value)
+        whole = 0 if is_truth else operator.index(value)
     except TypeError:
         if not _is_whole(value):
             raise TypeError(f"{what}: expected a whole number, got {value!r}") from None
         whole = int(value)
-    if isinstance(value, (bool, np.bool_)) or whole < at_least:
+    if is_truth or whole < at_least:
         raise ValueError(f"{what}: expected at least {at_least}, got {value!r}")
     return whole
 
