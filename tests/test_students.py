@@ -297,12 +297,16 @@ def test_another_pass_between_is_noticed_or_does_no_harm(name, first, own):
             np.testing.assert_array_equal(array, statistics[key])
 
 
-def test_evaluation_between_forward_and_backward_takes_nothing_away():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_evaluation_between_forward_and_backward_takes_nothing_away(compiled):
     model = network()
-    expected = run(copy.deepcopy(model))
-    y = model(X)
+    net = tn.compile(model) if compiled else model
+    expected = run(copy.deepcopy(net))
+    y = net(X)
+    probabilities = tn.predict_proba(net, X[:2])
     tn.evaluate(model, X[:2], np.array([0, 1]))
-    same([y, model.backward(normal(y.shape, 1)), *(p.grad for p in model.parameters())], expected)
+    same([y, net.backward(normal(y.shape, 1)), *(p.grad for p in net.parameters())], expected)
+    np.testing.assert_allclose(probabilities, tn.predict_proba(model, X[:2]), atol=1e-5)
 
 
 def test_layers_called_one_by_one_can_go_back_together():
@@ -423,10 +427,10 @@ def test_a_second_thread_that_trains_is_refused(compiled):
     assert not isinstance(run(net), str)  # afterwards it is anyone's
 
 
-def test_training_goes_on_while_others_evaluate():
+@pytest.mark.parametrize("compiled", [False, True])
+def test_training_goes_on_while_others_evaluate(compiled):
     model = network()
-    model.layers.insert(3, Slow())
-    alone = copy.deepcopy(model)
+    alone, net = copy.deepcopy(model), tn.compile(model) if compiled else model
 
     def train(net):
         optimizer = tn.SGD(net.parameters(), 0.1)
@@ -435,14 +439,12 @@ def test_training_goes_on_while_others_evaluate():
             net.backward(normal(y.shape, 1))
             optimizer.step()
 
-    model.layers.pop(3)
-    alone.layers.pop(3)
-    train(alone)
+    train(tn.compile(alone) if compiled else alone)
 
     def ask():
-        return [tn.predict_proba(model, X) for _ in range(20)]
+        return [tn.predict_proba(net, X) for _ in range(20)]
 
-    assert not any(isinstance(a, Exception) for a in in_threads(lambda: train(model), ask, ask))
+    assert not any(isinstance(a, Exception) for a in in_threads(lambda: train(net), ask, ask))
     for key, array in model.state_dict().items():
         np.testing.assert_array_equal(array, alone.state_dict()[key])
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..checks import whole_number
 from ..contract import CHAINS, OWN, check_array, check_dy, check_marks, is_own, marks
 from ..layer import Layer
-from ..passes import Pass
+from ..passes import Pass, here
 from ..sequential import Sequential, first_that_learns, located
 from ..state import undone_on_error
 
@@ -59,6 +59,7 @@ class Compiled(Sequential):
         self.model = model
         self.threads = threads or default_threads()
         self.prepared = None  # the layers that stages were made for
+        self.aside = None  # another Compiled of the same, for evaluation in the midst of training
 
     @property
     def layers(self) -> list | tuple:
@@ -113,6 +114,10 @@ class Compiled(Sequential):
         from .jit import announced
 
         with Pass(self):
+            if here.kept is not None and self._saved is not None:  # a backward is still to come
+                if self.aside is None:
+                    self.aside = Compiled(self.model, self.threads)
+                return self.aside.forward(x)
             self.check(x)
             layers = self.model.leaves()
             if not layers:
