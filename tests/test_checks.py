@@ -72,6 +72,11 @@ def test_numbers_out_of_range(value, bounds, expected):
         number(value, "it", *bounds)
 
 
+def test_the_ends_of_a_range():
+    assert number_up_to(1)(1, "A: b") == 1 and number_up_to(1)(0, "A: b") == 0
+    assert number(0, "it", 0, 1) == 0 and number(1, "it", 0, 1) == 1
+
+
 def test_an_int_beyond_every_float():
     assert whole_number(HUGE, "it") == HUGE
     with pytest.raises(ValueError, match="expected b, a number in 0 … 1"):

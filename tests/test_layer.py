@@ -425,3 +425,19 @@ def test_a_layer_without_passes():
         Nothing()(np.ones(1))
     with pytest.raises(NotImplementedError, match="^Nothing has no backward$"):
         Nothing().backward(np.ones(1))
+
+
+def test_loading_what_float32_cannot_hold():
+    linear = tn.Linear(2, 2, rng=0)
+    before = linear.state_dict()
+    state = {name: array.astype(np.float64) for name, array in before.items()}
+    state["weight"][1, 1] = 1e300  # one of four
+    with pytest.raises(ValueError, match="weight: expected values that float32 can hold"):
+        linear.load_state_dict(state)
+    state["weight"][1, 1] = np.inf  # which it can
+    state["bias"] = np.broadcast_to(np.float64(1.5), (2,))
+    linear.load_state_dict(state)
+    assert np.isinf(linear.weight.data[1, 1]) and linear.bias.data[0] == 1.5
+    linear.bias.data.flags.writeable = False
+    with pytest.raises(ValueError, match="bias: expected an array to write to"):
+        linear.load_state_dict(before)

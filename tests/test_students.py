@@ -309,6 +309,35 @@ def test_evaluation_between_forward_and_backward_takes_nothing_away(compiled):
     np.testing.assert_allclose(probabilities, tn.predict_proba(model, X[:2]), atol=1e-5)
 
 
+class Keeps(tn.Layer):
+    """y = x², with x kept as many would keep it: without save."""
+
+    def forward(self, x):
+        self.x = x
+        return x * x
+
+    def backward(self, dy):
+        return 2 * self.x * dy
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize("between", ["evaluation", "another network"])
+def test_a_layer_that_keeps_what_it_needs_by_itself(between, compiled):
+    model = network()
+    model.layers.insert(1, Keeps())
+    net = tn.compile(model) if compiled else model
+    other = tn.Sequential(model[1], tn.Flatten())
+    run(net)
+    y = net(X)
+    if between == "evaluation":
+        tn.predict_proba(model, X[::-1])
+    else:
+        other(normal((4, 4, 8, 8)))
+    with pytest.raises(RuntimeError, match=r"another came between, through Keeps\(\)"):
+        net.backward(y)
+    assert not isinstance(run(net), str)
+
+
 def test_layers_called_one_by_one_can_go_back_together():
     model, x = network(), X
     expected = run(copy.deepcopy(model))
