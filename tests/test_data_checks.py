@@ -382,3 +382,16 @@ def test_an_augmentation_that_changes_its_dtype_later():
 
     with pytest.raises(TypeError, match="augment: expected it to return uint8 images"):
         tn.fit(model, X, Y, batch_size=8, augment=augment, progress=False)
+
+
+def test_an_augmentations_own_error_stays_as_it_is():
+    x, y = np.arange(4 * 16, dtype=np.uint8).reshape(4, 4, 4), np.array([0, 1, 0, 1])
+    model = tn.Sequential(tn.Flatten(), tn.Linear(16, 2, rng=0))
+
+    def fails(images, rng):
+        raise ValueError("of mine")
+
+    with pytest.raises(ValueError, match="^of mine$"):
+        tn.fit(model, x, y, augment=fails, progress=False)
+    with pytest.raises(TypeError, match="^fit: augment: expected it to return a NumPy array"):
+        tn.fit(model, x, y, augment=lambda images, rng: None, progress=False)

@@ -441,3 +441,13 @@ def test_loading_what_float32_cannot_hold():
     linear.bias.data.flags.writeable = False
     with pytest.raises(ValueError, match="bias: expected an array to write to"):
         linear.load_state_dict(before)
+
+
+def test_errors_name_a_layer_by_its_sizes_and_a_network_by_its_kind():
+    for layer, title in [
+        (tn.Conv2d(1, 2, 3), r"Conv2d\(1→2, k=3\)"),
+        (Affine(3), r"Affine\(\)"),
+        (tn.compile(tn.Sequential(tn.ReLU())), "Compiled"),
+    ]:
+        with pytest.raises(RuntimeError, match=f"^{title}: backward without a forward before it"):
+            layer.backward(np.ones((2, 3)))
