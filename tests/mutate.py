@@ -134,6 +134,11 @@ def run_all(left, options, done):
         first = copy_of(ROOT, Path(folder, "0"))
         if subprocess.run(PYTEST, cwd=first).returncode:  # which also fills Numba's cache
             sys.exit("the tests fail without a mutant")
+        python = {"NUMBA_DISABLE_JIT": "1"}  # where a test that fails would pass for a kill
+        near = [a for m in left for arguments, where in stages(m.file) if where == python
+                for a in arguments]  # fmt: skip
+        if near and run(first, [*dict.fromkeys(near)], python, 4 * options.limit) != "survived":
+            sys.exit("the tests of kernels that run as Python fail without a mutant")
         trees = queue.SimpleQueue()
         for i in range(1, options.jobs):
             trees.put(copy_of(first, Path(folder, str(i))))
