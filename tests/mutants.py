@@ -103,7 +103,7 @@ def all_others(node):
     match node:
         case ast.Expr(value=ast.Constant()) | ast.FunctionDef(name="__repr__") | ast.JoinedStr():
             return
-        case ast.Call(func=ast.Name("case")):
+        case ast.Call(func=ast.Name("case")) | ast.FunctionDef(name="case"):
             return
     yield from others(node)
     for field, value in ast.iter_fields(node):

@@ -1,5 +1,6 @@
 """The program that changes tinynet to see what the tests notice: its mutants, and its choices."""
 
+import argparse
 import ast
 import random
 
@@ -84,34 +85,100 @@ def test_the_same_seed_gives_the_same_sample():
     assert mutate.sample(["tinynet/errors.py"], 50, seed=0) == []
 
 
-@pytest.mark.parametrize("file", [*FILES, "tinynet/layers/conv.py", "tinynet/compiled/warp.py"])
-def test_the_tests_that_mirror_a_module_come_first(file):
-    *_, ((option, *near), apart), (wider, _) = mutate.stages(file)
-    assert near[0] == file and len(near) > 1 and option == "--doctest-modules"
-    assert all((mutate.ROOT / path).exists() for path in near)
-    assert wider[:-1] == [f"--ignore={path}" for path in near[1:]]
-    assert bool(apart) == ("compiled" in file)
+def test_functions():
+    assert mutate.function("tests/test_a.py::test_b[x-3.5] (call)") == "tests/test_a.py::test_b"
+    assert mutate.function("tests/test_a.py::test_b") == "tests/test_a.py::test_b"
+    assert mutate.function("tests/test_a.py::test_b[x] (setup)") == "tests/test_a.py"
+    assert mutate.function("") == ""
+
+
+def test_tests_that_reach_a_line():
+    source = "a = 1\n\ndef f(x=2):\n    if x:\n        return 3\n    return 4\n"
+    reach = mutate.Reach({})
+    seconds = {"test_z.py::quick": 1, "test_z.py::slow": 9, "test_m.py::mine": 5, "test_y.py::y": 2}
+    reach.seconds = {f"tests/{name}": time for name, time in seconds.items()}
+    imported = ["test_y.py::y"]  # by this one
+    reached = {1: imported, 3: imported, 4: seconds, 5: ["test_z.py", "test_m.py::mine"]}
+    for line, names in reached.items():
+        reach.lines["tinynet/m.py"][line] = {f"tests/{name}" for name in names}
+
+    def found(line):
+        mutant = mutate.Mutant("tinynet/m.py", line, 0, 1, "constant", "2")
+        mine, others = reach.tests_of(mutant, source)
+        assert mine == ["tests/test_m.py::mine"]
+        return [name.removeprefix("tests/") for name in others]
+
+    z = ["test_z.py::quick", "test_z.py::slow"]
+    assert found(5) == z  # a fixture of test_z.py reaches it: all its tests, the quickest first
+    everything = ["test_z.py::quick", "test_y.py::y", "test_z.py::slow"]
+    assert found(4) == everything
+    assert found(3) == found(6) == found(1) == everything  # those of the function; of the module
+
+
+def test_kernels_run_as_python_first_and_long_tests_not_at_all():
+    reaches = mutate.Reach({}), mutate.Reach(mutate.PYTHON)
+    for reach in reaches:
+        reach.seconds = {"tests/test_a.py::test": 0.5}
+        for file in ("tinynet/compiled/conv.py", "tinynet/loss.py"):
+            reach.lines[file][2] = {"tests/test_a.py::test"}
+
+    source = "def f():\n    return 1\n"
+
+    def environments(file, most=100):
+        mutant = mutate.Mutant(file, 2, 0, 1, "constant", "2")
+        return [environment for environment, _, _ in mutate.stages(mutant, source, reaches, most)]
+
+    assert environments("tinynet/loss.py", most=0.4) == []
+    assert environments("tinynet/compiled/conv.py") == [mutate.PYTHON, {}]
+    assert environments("tinynet/loss.py") == [{}]
+
+
+CODE = "def f(a):\n    unused = 5\n    return a\n\n\ndef g(a):\n    return a\n"
+TEST = """
+import subprocess, sys
+import pytest
+from tinynet.loss import f, g
+
+def test_f():
+    assert f(0) == 0
+
+def test_g():
+    code = "from tinynet.loss import g; assert g(0) == 0"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+"""
 
 
 def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
-    code = "def f(a):\n    unused = 5\n    return a\n"
-    test = "from tinynet.loss import f\n\ndef test_f():\n    assert f(0) == 0\n"
-    *_, ((_, _, *near), _), _ = mutate.stages("tinynet/loss.py")
+    pytest.importorskip("coverage")
     for folder in ("tinynet", "tests"):
         (tmp_path / folder).mkdir()
-    (tmp_path / "tinynet" / "loss.py").write_text(code)
     (tmp_path / "tinynet" / "__init__.py").touch()
-    for path in [*near, "tests/test_z.py"]:
-        (tmp_path / path).write_text(test)
-    results = {
-        mutant.text: mutate.tried(mutant, tmp_path, limit=60)
-        for mutant in mutants("tinynet/loss.py", code)
+    (tmp_path / "tinynet" / "loss.py").write_text(CODE)
+    (tmp_path / "tests" / "test_loss.py").write_text(TEST)
+    reach = mutate.Reach({})
+    reach.record("tests/test_loss.py", tmp_path, tmp_path)
+    names = ["tests/test_loss.py::test_f", "tests/test_loss.py::test_g"]
+    assert sorted(reach.seconds) == names
+    lines = {n: sorted(reached) for n, reached in reach.lines["tinynet/loss.py"].items()}
+    assert [lines[n] for n in (2, 3, 7)] == [names[:1], names[:1], names[1:]]
+
+    options = argparse.Namespace(limit=60, most=60)
+    results = [
+        mutate.tried(mutant, [reach], options, tmp_path)
+        for mutant in mutants("tinynet/loss.py", CODE)
         if mutant.text in ("6", "return None")
-    }
-    assert {text: r["result"] for text, r in results.items()} == {
-        "6": "survived",
-        "return None": "killed",
-    }
-    assert (results["6"]["was"], results["6"]["now"]) == ("unused = 5", "unused = 6")
-    assert (tmp_path / "tinynet" / "loss.py").read_text() == code
-    assert mutate.run(tmp_path, near, {}, limit=0.01) == "timed out"
+    ]
+    assert [r["result"] for r in results] == ["survived", "killed", "killed"]
+    assert [r["functions"] for r in results] == [1, 1, 1]
+    assert (results[0]["was"], results[0]["now"]) == ("unused = 5", "unused = 6")
+    assert (tmp_path / "tinynet" / "loss.py").read_text() == CODE
+    assert mutate.run(mutate.notice, tmp_path, {}, names, limit=0.01) is None
+
+
+def test_tests_that_fail_without_a_mutant_end_it(tmp_path):
+    pytest.importorskip("coverage")
+    (tmp_path / "tests").mkdir()
+    path = tmp_path / "tests" / "test_a.py"
+    path.write_text("def test_a():\n    assert False")
+    with pytest.raises(SystemExit, match="(?s)assert False.*test_a.py fails without a mutant"):
+        mutate.Reach({}).record("tests/test_a.py", tmp_path, tmp_path)
