@@ -171,7 +171,9 @@ def test_feature_maps_are_the_layers_outputs_in_evaluation_mode(how, uint8):
         if x.ndim == 4:
             maps = tiles(maps, *x.shape[2:])
         np.testing.assert_array_equal(maps.reshape(x.shape), x)
-        assert axes.get_title(loc="left").startswith(f"{i}: {layer}: ")
+        size = f"{x.shape[1]} × {x.shape[2]}×{x.shape[3]}" if x.ndim == 4 else f"{x.shape[1]}"
+        ends = f"from {x.min():.3g} to {x.max():.3g}"
+        assert axes.get_title(loc="left") == f"{i}: {layer}: {size}, {ends}"
         low, high = axes.images[0].get_clim()
         assert -low == high == np.abs(x).max()
     ink(figure)
@@ -448,6 +450,72 @@ def test_a_layer_that_breaks_the_contract_is_named(how, answer):
             with pytest.raises((ValueError, TypeError), match=r"^Broken\(\): .*expected"):
                 plot.feature_maps(model, X[0])
         assert state(model) == before
+
+
+def every_picture():
+    """{name of the function: a figure of it}"""
+    rng, model, x = np.random.default_rng(0), small_network(), images(6)
+    probabilities, labels = rng.dirichlet(np.ones(10), 30), np.arange(30) % 10
+    rows = [
+        dict(epoch=i, loss=2 / i, accuracy=i / 9, test_loss=2.2 / i, test_accuracy=i / 10)
+        | dict(lr=0.1 / i, momentum=0.9)
+        for i in range(1, 9)
+    ]
+    return {
+        "digits": plot.digits(images(7), ["a short title"] * 7, columns=4),
+        "augmentation": plot.augmentation(images(2), flip),
+        "mistakes": plot.mistakes(images(30), labels, probabilities),
+        "filters": plot.filters(tn.models.mnist_lite(0)[3]),
+        "feature_maps": plot.feature_maps(model, x[0]),
+        "histograms": plot.histograms(model, x, labels[:6] % 3),
+        "history": plot.history(rows),
+        "rate_finder": plot.rate_finder(10.0 ** np.arange(-5, 1), [2.3, 2.2, 2, 1, 0.5, 9]),
+        "confusion_matrix": plot.confusion_matrix(labels, rng.integers(0, 10, 30)),
+    }
+
+
+def test_what_is_written_stays_in_the_picture_and_apart():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
+
+    pictures = every_picture()
+    assert {*pictures, "worst_mistakes"} == set(plot.__all__)
+    for name, figure in pictures.items():
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        ticks = {t for axes in figure.axes for t in axes.get_xticklabels(which="both")}
+        ticks |= {t for axes in figure.axes for t in axes.get_yticklabels(which="both")}
+        texts = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+        boxes = [t.get_window_extent(canvas.get_renderer()) for t in texts if t not in ticks]
+        assert len(boxes) > 0, name
+        for i, box in enumerate(boxes):
+            assert box.x0 > -1 and box.x1 < figure.bbox.width + 1, (name, texts[i])
+            assert box.y0 > -1 and box.y1 < figure.bbox.height + 1, (name, texts[i])
+            for other in boxes[:i]:
+                wide = min(box.x1, other.x1) - max(box.x0, other.x0)
+                high = min(box.y1, other.y1) - max(box.y0, other.y0)
+                assert wide < 1 or high < 1, (name, texts[i])
+
+
+def test_training_and_test_are_told_apart():
+    """By colour, line and mark, for those who see no colours and those who print in black."""
+    for axes in every_picture()["history"].axes[:2]:
+        training, test = axes.lines
+        for look in ("color", "linestyle", "marker"):
+            assert getattr(training, f"get_{look}")() != getattr(test, f"get_{look}")()
+        assert [t.get_text() for t in axes.get_legend().get_texts()] == ["training", "test"]
+
+
+def test_numbers_stand_in_the_middle_of_their_field_and_right_answers_are_bold():
+    (axes,) = plot.confusion_matrix([0, 0, 0, 1], [1, 1, 1, 1]).axes
+    for text in axes.texts:
+        assert (text.get_ha(), text.get_va(), text.get_color()) == ("center", "center", "black")
+    assert {t.get_position(): t.get_fontweight() for t in axes.texts} == {
+        (1, 0): "normal",
+        (1, 1): "bold",
+    }
+    colours = axes.collections[0]
+    assert (colours.norm.vmin, colours.norm.vmax) == (0, 4.5)  # 3 is not the darkest: black on it
 
 
 def test_all_functions_are_public_and_documented():
