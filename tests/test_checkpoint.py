@@ -230,8 +230,9 @@ def failing(monkeypatch, k):
     return calls
 
 
-def test_a_disk_that_fails_at_any_call(whole, stop, tmp_path):
-    """Each call in turn: what is there then is a whole checkpoint, the last or the one before."""
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 5])
+def test_a_disk_that_fails_at_any_call(every, whole, stop, tmp_path):
+    """Calls in turn: what is there then is a whole checkpoint, the last or the one before."""
     path = tmp_path / "checkpoint.npz"
     stop(5)
     with pytest.raises(Stopped):
@@ -249,11 +250,11 @@ def test_a_disk_that_fails_at_any_call(whole, stop, tmp_path):
         assert [entry.name for entry in tmp_path.iterdir()] == ["checkpoint.npz"], calls[-1]
         if failed and calls[-1].__name__ in ("write", "flush"):
             assert path.read_bytes() == good
-        if k % 40 == 1 or not failed:
+        if k % (40 * every) == 1 or not failed:
             stop(STEPS)
             equal(fit(path, resume=True)[0].state_dict(), whole[0])
-        k += 1
-    assert k > 100  # faults were tried
+        k += every
+    assert k > 100  # calls there were
 
 
 def test_no_checkpoint_yet_is_the_start(whole, tmp_path):
