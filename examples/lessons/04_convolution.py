@@ -185,7 +185,7 @@ print(f"one digit, 8 channels: loops {1000 * loops:.1f} ms, matrix product {1000
 
 # %% [markdown]
 # The price is memory: nearly every pixel is in nine windows of 3×3, so cols is nine times as large
-# as $x$. (Lesson 9 shows how to have the speed without the memory.)
+# as $x$. (Lesson 13 shows how to have the speed without the memory.)
 #
 # ## Derivation: the three gradients
 #

@@ -449,7 +449,7 @@ figure.tight_layout()
 #   honest table says so, and the next one would go further.
 # - Three seeds are few. What helps is that all methods start from the same three networks and see
 #   the same digits in the same order, so that we can compare them seed by seed, as the next cell
-#   does: part of the luck is common to both, and cancels. Lesson 8 goes on from here.
+#   does: part of the luck is common to both, and cancels. Lesson 11 goes on from here.
 
 # %%
 best = {

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 9 · Making it fast
+# # 13 · Making it fast
 #
 # - **Time:** 40 minutes
 # - **Before:** lesson 4 (convolution in loops and as im2col)

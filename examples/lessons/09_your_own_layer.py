@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 10 · A layer of your own
+# # 9 · A layer of your own
 #
 # - **Time:** 35 minutes
 # - **Before:** lesson 3 (backpropagation as a rule, the gradient check)

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 8 · Augmentation, averaged weights, and an honest test
+# # 11 · Augmentation, averaged weights, and an honest test
 #
 # - **Time:** 40 minutes
 # - **Before:** lesson 7 (SGD circles around a minimum); mean, variance, covariance
