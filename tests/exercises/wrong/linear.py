@@ -21,6 +21,14 @@ def bias_for_rows(x, weight, bias):
     return (weight @ x.T).T + bias.reshape(-1, 1)
 
 
+@wrong("forward", "The bias is subtracted")
+def bias_subtracted(x, weight, bias):
+    y = np.zeros((len(x), len(weight)), x.dtype)
+    for n, o in np.ndindex(y.shape):
+        y[n, o] = np.dot(weight[o], x[n]) - bias[o]
+    return y
+
+
 @wrong("forward", "stand in another order")
 def transposed_result(x, weight, bias):
     return weight @ x.T + bias[:, None]

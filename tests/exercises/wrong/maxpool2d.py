@@ -36,6 +36,11 @@ def the_mean(x, kernel_size, stride, padding):
     return pooled(np.mean, x, kernel_size, stride, padding, fill=0)
 
 
+@wrong("forward", "This is the minimum")
+def the_minimum(x, kernel_size, stride, padding):
+    return pooled(np.min, x, kernel_size, stride, padding, fill=np.inf)
+
+
 @wrong("forward", "move by the kernel size")
 def reshaped(x, kernel_size, stride, padding):
     return pooled(np.max, x, kernel_size, kernel_size, padding)
@@ -165,3 +170,9 @@ def with_its_frame(dy, x, kernel_size, stride, padding):
     sides = (padding, padding)
     framed = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
     return spread(to_first, dy, framed, kernel_size, stride, 0)
+
+
+@wrong("backward", "empty where padding is 0")
+def cut_with_minus_padding(dy, x, kernel_size, stride, padding):
+    dframed = with_its_frame(dy, x, kernel_size, stride, padding)
+    return dframed[:, :, padding:-padding, padding:-padding]

@@ -21,6 +21,23 @@ def leaky(x):
     return np.maximum(x, 0.01 * x)
 
 
+@wrong("forward", "leaky ReLU")
+def leaky_a_tenth(x):
+    y = x.copy()
+    y[y < 0] *= 0.1
+    return y
+
+
+@wrong("forward", "leaky ReLU")
+def leaky_a_fifth(x):
+    return np.where(x >= 0, x, x / 5)
+
+
+@wrong("forward", "leaky ReLU")
+def leaky_three_tenths(x):
+    return np.clip(x, 0, None) + 0.3 * np.clip(x, None, 0)
+
+
 @wrong("forward", "which values are positive")
 def mask_alone(x):
     return (x > 0).astype(x.dtype)
