@@ -53,6 +53,16 @@ def over_channels(x, kernel_size, stride, padding):
     return np.repeat(y.mean(axis=1)[:, None], x.shape[1], axis=1)
 
 
+@wrong("forward", "wrong only where the window reaches into the padding")
+def padding_of_ones(x, kernel_size, stride, padding):
+    return pooled(np.mean, x, kernel_size, stride, padding, fill=1)
+
+
+@wrong("forward", "The values are not the right ones")
+def the_median(x, kernel_size, stride, padding):
+    return pooled(np.median, x, kernel_size, stride, padding, fill=0)
+
+
 def equal_parts(divisor):
     return lambda window, g: np.full_like(window, g / divisor)
 

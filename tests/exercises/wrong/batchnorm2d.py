@@ -514,6 +514,13 @@ def dbias_over_the_batch(dy, x, weight, running_mean, running_var, eps, training
     return dx, dweight, dy.sum(axis=0)
 
 
+@wrong("backward", "dbias needs one for each c")
+def dbias_one_number(dy, x, weight, running_mean, running_var, eps, training):
+    _, _, dweight, _ = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    return dx, dweight, dy.sum()
+
+
 @wrong("backward", "dx is all zeros")
 def only_the_easy_ones(dy, x, weight, running_mean, running_var, eps, training):
     _, _, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)

@@ -211,6 +211,13 @@ def p_alone(logits, labels):
     return softmax(logits) / len(logits)
 
 
+@wrong("backward", "wrong only in the columns of the labels")
+def one_not_divided(logits, labels):
+    p = softmax(logits) / len(logits)
+    p[np.arange(len(p)), labels] -= 1
+    return p
+
+
 @wrong("backward", "in the columns of all labels")
 def all_labels_in_every_row(logits, labels):
     p = softmax(logits)

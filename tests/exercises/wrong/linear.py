@@ -39,6 +39,11 @@ def too_few_arguments(x, weight):
     return x @ weight.T
 
 
+@wrong("backward", "dx has to be (n, i), and yours is (i, n)")
+def dx_on_its_side(dy, x, weight):
+    return weight.T @ dy.T, dy.T @ x, dy.sum(0)
+
+
 @wrong("backward", "Do they in dx, too?")
 def dx_with_transposed_weight(dy, x, weight):
     return dy @ weight.T, dy.T @ x, dy.sum(0)

@@ -123,6 +123,22 @@ def to_the_last(dy, x, kernel_size, stride, padding):
     return spread(how, dy, x, kernel_size, stride, padding)
 
 
+@wrong("backward", "wrong only where several pixels of a window are equal")
+def to_the_first_by_columns(dy, x, kernel_size, stride, padding):
+    def how(window, g):
+        return to_first(window.T, g).T
+
+    return spread(how, dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "The values are not the right ones")
+def in_proportion(dy, x, kernel_size, stride, padding):
+    def how(window, g):
+        return g * np.exp(window) / np.exp(window).sum()
+
+    return spread(how, dy, x, kernel_size, stride, padding)
+
+
 @wrong("backward", "do you assign where you should add")
 def assigned(dy, x, kernel_size, stride, padding):
     n, c, h, w = x.shape

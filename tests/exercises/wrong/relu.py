@@ -107,6 +107,26 @@ def a_loop_over_one_axis(x):
     return y
 
 
+@wrong("forward", "y: The values are wrong only where x < 0")
+def one_for_negative(x):
+    return np.where(x < 0, 1, x)
+
+
+@wrong("forward", "wrong only where x = 0")
+def one_at_zero(x):
+    return np.where(x == 0, 1, np.maximum(x, 0))
+
+
+@wrong("forward", "wrong only where x > 0")
+def capped(x):
+    return np.clip(x, 0, 1)
+
+
+@wrong("forward", "wrong only where axis 0 is 2, 3, 4")
+def one_more_from_zero_on(x):
+    return np.where(x >= 0, x + 1, 0)
+
+
 @wrong("backward", "right but for x = 0")
 def ties_at_zero(dy, x):
     dx = dy.copy()
