@@ -118,8 +118,8 @@ def one_at_zero(x):
 
 
 @wrong("forward", "wrong only where x > 0")
-def capped(x):
-    return np.clip(x, 0, 1)
+def squared(x):
+    return np.where(x > 0, x**2, 0)
 
 
 @wrong("forward", "wrong only where axis 0 is 2, 3, 4")
@@ -137,6 +137,12 @@ def ties_at_zero(dy, x):
 @wrong("backward", "where is dy?")
 def no_dy(dy, x):
     return (x > 0).astype(dy.dtype)
+
+
+@wrong("backward", "wrong only where x < 0")
+def leaky_backward(dy, x):
+    slope = np.where(x < 0, 0.01, 1)
+    return np.where(x == 0, 0, slope * dy)
 
 
 @wrong("backward", "where dy is negative")
