@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import warnings
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,13 @@ from tinynet.exercises import EXERCISES, arguments
 from tinynet.exercises import run as running
 from tinynet.exercises.answer import close
 from tinynet.exercises.diagnose import check
-from tinynet.exercises.run import NotBegun, load
-from tinynet.exercises.task import named
+from tinynet.exercises.run import NotBegun, call, load
+from tinynet.exercises.task import in_dtype, named
 
 ROOT = Path(__file__).parent.parent
 BLANKS = ROOT / "examples" / "exercises"
 WRONG = [(name, wrong) for name in NAMES for wrong in wrong_answers(name)]
+MANY = 10  # variants of a mistake: if there are more, they differ in a small number alone
 TASKS = {(name, task.name): task for name in NAMES for task in EXERCISES[name].tasks}
 
 
@@ -123,6 +125,44 @@ def same(table, other, outputs):
         elif not all(close(one[name], two[name], 1e-9) for name in outputs):
             return False
     return True
+
+
+@pytest.mark.parametrize("key", TASKS, ids="-".join)
+def test_every_known_mistake_is_made_by_a_wrong_answer(key):
+    """By one that was written without it, so that a slip in the mistake makes them differ."""
+    task = TASKS[key]
+    answers = [
+        (wrong, [returned_or_none(task, wrong.function, case) for case in task.cases])
+        for wrong in wrong_answers(key[0])
+        if wrong.task == task.name and any(wrong.says in m.hint for m in task.mistakes)
+    ]
+    made = []  # (mistake, the answer that makes it)
+    for mistake in task.mistakes:
+        table = [values_or_none(mistake, case) for case in task.cases]
+        made += [
+            (mistake, wrong)
+            for wrong, other in answers
+            if wrong.says in mistake.hint and same(table, other, mistake.outputs)
+        ]
+    variants = Counter(mistake.compute for mistake in task.mistakes)
+    for mistake in task.mistakes:
+        one_is_enough = variants[mistake.compute] > MANY
+        assert any(
+            other is mistake or (one_is_enough and other.compute is mistake.compute)
+            for other, _ in made
+        ), (mistake.compute.__name__, mistake.settings)
+    for wrong, _ in answers:  # what makes a mistake in some of the cases would hide a slip in it
+        assert any(other is wrong for _, other in made), wrong.function.__name__
+
+
+def returned_or_none(task, function, case):
+    """The same of an answer, on copies of the arguments: some answers write to theirs."""
+    arguments = in_dtype(case.arguments, np.float64)
+    try:
+        value = call(function, [arguments[name] for name in task.argument_names])
+        return named(task.output_names, value)
+    except Exception:
+        return None
 
 
 @pytest.mark.slow

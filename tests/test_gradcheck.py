@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinynet as tn
+from tinynet.gradcheck import _Slopes
 
 PROJECTIONS, EACH_ENTRY = 0, 10**9  # as max_exact
 
@@ -849,3 +850,9 @@ def test_buffers_are_the_same_at_each_forward():
         count = layer.count
         tn.gradcheck(layer, normal((2, 3)))
         assert layer.count is count and count == 0
+
+
+def test_slopes_agree_up_to_the_tolerance_itself():
+    assert _Slopes(1.5, 1.0, 0.5).agree
+    assert not _Slopes(1.5, 1.0, 0.25).agree
+    assert not _Slopes(np.nan, 1.0, 0.5).agree

@@ -319,6 +319,37 @@ def test_a_case_that_is_not_begun_writes_to_nothing():
     assert stops.case == "second" and "still raises" in stops.hint
 
 
+def test_an_answer_that_runs_once_only():
+    calls = []
+
+    def answer(x, k):
+        if calls:
+            raise NotImplementedError
+        calls.append(x)
+        return curve(x, k)
+
+    about = "Called a second time with the same arguments, it"
+    assert said(task_of(), answer).hint == (
+        f"{about} raises NotImplementedError. What has it kept?"
+    )
+
+
+def test_one_case_that_is_written_to_is_enough():
+    def answer(x, k):
+        if len(x) == 6:
+            x += 1
+            return curve(x - 1, k)
+        return curve(x, k)
+
+    found = said(task_of(), answer)
+    assert "It writes to its argument x" in found.hint and found.case == "third"
+
+
+def test_of_many_factors_three_are_named():
+    answer = hint(lambda y, x, k: y * (0.5 + len(x)), shapes=[*SHAPES, (8, 2)], ks=(2, 3, 7, 4))
+    assert "another in each case (3.5, 2.5, 6.5, …)" in answer
+
+
 def test_float32():
     def stops(x, k):
         return no(x) if x.dtype == np.float32 and len(x) == 2 else curve(x, k)

@@ -85,6 +85,9 @@ def test_digits_of_floats_are_scaled_together():
     figure = plot.digits(x)
     assert {axes.images[0].get_clim() for axes in figure.axes} == {(x.min(), x.max())}
     assert titles(figure) == [""] * 3
+    one_row = 5 / 4  # 5 inches for 4 columns; no room is left for titles
+    assert plot.digits(x, columns=4).get_size_inches().tolist() == [5, one_row]
+    assert plot.digits(images(6), columns=4).get_size_inches().tolist() == [5, 2 * one_row]
     ink(figure)
 
 
@@ -273,6 +276,8 @@ def test_history_draws_what_fit_returned(tmp_path):
     untested = [{k: v for k, v in row.items() if "test" not in k} for row in rows]
     assert [len(axes.lines) for axes in plot.history(untested).axes] == [1, 1, 1, 1]
     assert ink(figure) == ink(plot.history(read_csv(path)))
+    scales = [axes.get_yscale() for axes in figure.axes]
+    assert scales == ["log", "linear", "linear", "linear"]  # a loss falls by powers of ten
 
 
 def read_csv(path):

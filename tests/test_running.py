@@ -248,6 +248,26 @@ def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(kernel
     assert warm.stdout == cold.stdout  # the same bits
 
 
+def test_what_is_said_of_compiling(monkeypatch, capsys):
+    """Once that it begins; of kernels within a kernel, the time of the whole counts."""
+    clock = iter([1.0, 3.0, 10.0, 15.5])
+    monkeypatch.setattr(jit.time, "perf_counter", lambda: next(clock))
+    notice = jit._Notice()
+    monkeypatch.setattr(jit, "_notice", notice)
+    with jit.announced():
+        for depth in (1, 3):
+            for _ in range(depth):
+                notice.on_start(None)
+            for _ in range(depth):
+                notice.on_end(None)
+    first, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("tinynet: compiling kernels for this CPU")
+    assert last == "tinynet: compiled 2 kernels in 7.5 s"
+    with jit.announced():
+        pass
+    assert capsys.readouterr().err == ""
+
+
 def test_import_tinynet_does_not_import_numba():
     program = "import sys, tinynet; print([m for m in ('numba', 'tqdm') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -12,6 +12,7 @@ import pytest
 from broken import ANSWERS, ERRORS, HARMLESS, Own
 
 import tinynet as tn
+from tinynet import passes
 
 
 def normal(shape, seed=0, dtype=np.float32):
@@ -375,6 +376,19 @@ def test_an_interrupt_in_a_pass_leaves_the_network_usable():
             np.testing.assert_array_equal(array, state[key])
         model.layers.pop()
         assert not isinstance(run(net), str)
+
+
+def test_a_pass_that_never_came_to_its_end_is_forgotten():
+    """An interrupt can fall between two steps of Python, so that no __exit__ runs."""
+    model = network()
+
+    def broken_off():
+        passes.Pass(model).__enter__()
+
+    broken_off()
+    assert len(passes._running) == 1
+    assert not isinstance(run(model), str)
+    assert passes._running == []
 
 
 # -- several threads --

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..layers import Conv2d, col2im, im2col
+from ..layers import Conv2d, col2im
 from .task import EMPTY_SLICE, Case, Exercise, Task
 
 
@@ -207,11 +207,6 @@ def first_bias(x, weight, bias, stride, padding):
 
 
 # -- backward --
-
-
-def columns(x, weight, stride, padding):
-    """(n, c·kh·kw, oh·ow)."""
-    return im2col(x, weight.shape[2:], stride, padding)
 
 
 def rows(dy):

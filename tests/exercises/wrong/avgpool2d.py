@@ -37,6 +37,11 @@ def side_by_side(x, kernel_size, stride, padding):
     return pooled(np.mean, x, kernel_size, kernel_size, padding, fill=0)
 
 
+@wrong("forward", "The windows move by one pixel")
+def no_stride(x, kernel_size, stride, padding):
+    return pooled(np.mean, x, kernel_size, 1, padding, fill=0)
+
+
 @wrong("forward", "The padding is ignored")
 def no_padding(x, kernel_size, stride, padding):
     return pooled(np.mean, x, kernel_size, stride, 0)
@@ -46,6 +51,16 @@ def no_padding(x, kernel_size, stride, padding):
 def over_channels(x, kernel_size, stride, padding):
     y = pooled(np.mean, x, kernel_size, stride, padding, fill=0)
     return np.repeat(y.mean(axis=1)[:, None], x.shape[1], axis=1)
+
+
+@wrong("forward", "wrong only where the window reaches into the padding")
+def padding_of_ones(x, kernel_size, stride, padding):
+    return pooled(np.mean, x, kernel_size, stride, padding, fill=1)
+
+
+@wrong("forward", "The values are not the right ones")
+def the_median(x, kernel_size, stride, padding):
+    return pooled(np.median, x, kernel_size, stride, padding, fill=0)
 
 
 def equal_parts(divisor):
@@ -92,6 +107,21 @@ def to_one_pixel(dy, x, kernel_size, stride, padding):
         return part
 
     return spread(how, dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "The frame is still round dx")
+def with_its_frame(dy, x, kernel_size, stride, padding):
+    n, c, h, w = x.shape
+    dframed = np.zeros((n, c, h + 2 * padding, w + 2 * padding), x.dtype)
+    for at, place, _ in windows(x, kernel_size, stride, padding):
+        dframed[place] += dy[at] / kernel_size**2
+    return dframed
+
+
+@wrong("backward", "empty where padding is 0")
+def cut_with_minus_padding(dy, x, kernel_size, stride, padding):
+    dframed = with_its_frame(dy, x, kernel_size, stride, padding)
+    return dframed[:, :, padding:-padding, padding:-padding]
 
 
 @wrong("backward", "It runs in the case “windows side by side”")

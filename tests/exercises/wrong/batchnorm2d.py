@@ -59,11 +59,38 @@ def not_broadcast(x, weight, bias, running_mean, running_var, eps, momentum, tra
     return y, *running(x, running_mean, running_var, momentum, training)
 
 
+@wrong("forward", "How many axes of length 1 does it need")
+def nothing_broadcast(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    y = weight * (x - mean) / np.sqrt(var + eps) + bias
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
 @wrong("forward", "Each pixel has a mean and a variance of its own")
 def over_the_batch_only(x, weight, bias, running_mean, running_var, eps, momentum, training):
     mean, var = wide(running_mean), wide(running_var)
     if training:
         mean, var = x.mean(0), x.var(0)
+    y = wide(weight) * normalise(x, mean, var, eps) + wide(bias)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
+@wrong("forward", "those of each image, over its channels")
+def layer_norm(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = wide(running_mean), wide(running_var)
+    if training:
+        flat = x.reshape(len(x), -1)
+        mean, var = flat.mean(1)[:, None, None, None], flat.var(1)[:, None, None, None]
+    y = wide(weight) * normalise(x, mean, var, eps) + wide(bias)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
+@wrong("forward", "run over the channels")
+def over_the_channels(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = wide(running_mean), wide(running_var)
+    if training:
+        mean = sum(x[:, [c]] for c in range(x.shape[1])) / x.shape[1]
+        var = sum((x[:, [c]] - mean) ** 2 for c in range(x.shape[1])) / x.shape[1]
     y = wide(weight) * normalise(x, mean, var, eps) + wide(bias)
     return y, *running(x, running_mean, running_var, momentum, training)
 
@@ -123,6 +150,27 @@ def no_root(x, weight, bias, running_mean, running_var, eps, momentum, training)
     return y, *running(x, running_mean, running_var, momentum, training)
 
 
+@wrong("forward", "The mean is not subtracted")
+def not_centred(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    _, var = statistics(x, running_mean, running_var, training)
+    y = wide(weight) * x / wide(np.sqrt(var + eps)) + wide(bias)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
+@wrong("forward", "β (bias) is missing")
+def no_bias(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    y = wide(weight) * normalise(x, wide(mean), wide(var), eps)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
+@wrong("forward", "γ (weight) is missing")
+def no_weight(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    y = normalise(x, wide(mean), wide(var), eps) + wide(bias)
+    return y, *running(x, running_mean, running_var, momentum, training)
+
+
 @wrong("forward", "γ and β are missing")
 def no_affine_map(x, weight, bias, running_mean, running_var, eps, momentum, training):
     mean, var = statistics(x, running_mean, running_var, training)
@@ -146,6 +194,41 @@ def moved_in_evaluation(x, weight, bias, running_mean, running_var, eps, momentu
     y = right_y(x, weight, bias, running_mean, running_var, eps, training)
     mean = running_mean + momentum * (x.mean(AXES) - running_mean)
     var = running_var + momentum * (unbiased(x) - running_var)
+    return y, mean, var
+
+
+@wrong("forward", "move in evaluation, too")
+def moved_in_evaluation_by_the_biased(
+    x, weight, bias, running_mean, running_var, eps, momentum, training
+):
+    y = right_y(x, weight, bias, running_mean, running_var, eps, training)
+    mean = running_mean + momentum * (x.mean(AXES) - running_mean)
+    var = running_var + momentum * (x.var(AXES) - running_var)
+    return y, mean, var
+
+
+@wrong("forward", "running_mean is the mean of this batch alone")
+def the_last_mean(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    y = right_y(x, weight, bias, running_mean, running_var, eps, training)
+    mean, var = running(x, running_mean, running_var, momentum, training)
+    if training:
+        mean = np.array([x[:, c].mean() for c in range(x.shape[1])])
+    return y, mean, var
+
+
+@wrong("forward", "running_var is the variance of this batch alone")
+def the_last_variance(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    y = right_y(x, weight, bias, running_mean, running_var, eps, training)
+    mean, var = running(x, running_mean, running_var, momentum, training)
+    return y, mean, unbiased(x) if training else var
+
+
+@wrong("forward", "running_var is the variance of this batch alone")
+def the_last_biased_variance(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    y = right_y(x, weight, bias, running_mean, running_var, eps, training)
+    mean, var = running(x, running_mean, running_var, momentum, training)
+    if training:
+        var = np.array([x[:, c].var() for c in range(x.shape[1])])
     return y, mean, var
 
 
@@ -181,6 +264,15 @@ def running_deviation(x, weight, bias, running_mean, running_var, eps, momentum,
     mean, _ = running(x, running_mean, running_var, momentum, training)
     if training:
         running_var = (1 - momentum) * running_var + momentum * np.sqrt(unbiased(x))
+    return y, mean, running_var
+
+
+@wrong("forward", "running_var follows the standard deviation")
+def running_biased_deviation(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    y = right_y(x, weight, bias, running_mean, running_var, eps, training)
+    mean, _ = running(x, running_mean, running_var, momentum, training)
+    if training:
+        running_var = (1 - momentum) * running_var + momentum * np.sqrt(x.var(AXES))
     return y, mean, running_var
 
 
@@ -230,11 +322,66 @@ def sign_of_the_mean_term(dy, x, weight, running_mean, running_var, eps, trainin
     return wide(weight) / s * dx, dweight, dbias
 
 
+@wrong("backward", "is added that has to be subtracted")
+def sign_of_the_xhat_term(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    m = x[:, 0].size
+    dx = dy - wide(dbias) / m + xhat * wide(dweight) / m if training else dy
+    return wide(weight) / s * dx, dweight, dbias
+
+
+@wrong("backward", "is added that has to be subtracted")
+def sign_of_both_terms(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    dx = dy.copy()
+    if training:
+        dx += (wide(dbias) + xhat * wide(dweight)) / x[:, 0].size
+    return wide(weight) / s * dx, dweight, dbias
+
+
 @wrong("backward", "A sum stands in dx where a mean belongs")
 def not_divided_by_m(dy, x, weight, running_mean, running_var, eps, training):
     xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
     dx = dy - wide(dbias) - xhat * wide(dweight) if training else dy
     return wide(weight) / s * dx, dweight, dbias
+
+
+@wrong("backward", "A sum stands in dx where a mean belongs")
+def mean_term_not_divided_by_m(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    m = x[:, 0].size
+    dx = dy - wide(dbias) - xhat * wide(dweight) / m if training else dy
+    return wide(weight) / s * dx, dweight, dbias
+
+
+@wrong("backward", "A sum stands in dx where a mean belongs")
+def xhat_term_not_divided_by_m(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    m = x[:, 0].size
+    dx = dy - wide(dbias) / m - xhat * wide(dweight) if training else dy
+    return wide(weight) / s * dx, dweight, dbias
+
+
+@wrong("backward", "This is the dx of one image at a time")
+def dx_image_by_image(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    dx = wide(weight) / s * dy
+    if training:
+        for n, c in np.ndindex(x.shape[:2]):
+            slope = (dy[n, c] * xhat[n, c]).mean()
+            centred = dy[n, c] - dy[n, c].mean()
+            dx[n, c] = weight[c] * (centred - slope * xhat[n, c]) / s[0, c]
+    return dx, dweight, dbias
+
+
+@wrong("backward", "dx is divided by the variance")
+def dx_over_the_variance(dy, x, weight, running_mean, running_var, eps, training):
+    """x̂'s derivative taken for 1/σ²."""
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    m = x[:, 0].size
+    _, var = statistics(x, running_mean, running_var, training)
+    dx = dy - wide(dbias) / m - xhat * wide(dweight) / m if training else dy
+    return wide(weight) * dx / (wide(var) + eps), dweight, dbias
 
 
 @wrong("backward", "γ is missing in dx")
@@ -265,6 +412,38 @@ def square_without_its_two(dy, x, weight, running_mean, running_var, eps, traini
     return dcentred, dweight, dbias
 
 
+@wrong("backward", "as if the factor 2 of the square")
+def root_without_its_half(dy, x, weight, running_mean, running_var, eps, training):
+    """Step by step, with d(1/σ) = −1/σ³ in place of −1/(2σ³) for σ²."""
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    dxhat = dy * wide(weight)
+    dcentred = dxhat / s
+    if training:
+        centred = xhat * s
+        dvar = -(dxhat * centred).sum(AXES, keepdims=True) / s**3
+        dcentred = dcentred + dvar * 2 * centred / x[:, 0].size
+        dcentred = dcentred - dcentred.mean(AXES, keepdims=True)
+    return dcentred, dweight, dbias
+
+
+@wrong("backward", "Yours subtracts these terms there, too")
+def terms_in_evaluation(dy, x, weight, running_mean, running_var, eps, training):
+    """The formula for training, with the x̂ of the running statistics in evaluation."""
+    xhat, s, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    m = x[:, 0].size
+    dx = wide(weight) / (m * s) * (m * dy - wide(dbias) - xhat * wide(dweight))
+    return dx, dweight, dbias
+
+
+@wrong("backward", "In evaluation, dx is divided by the deviation of the batch")
+def deviation_of_the_batch(dy, x, weight, running_mean, running_var, eps, training):
+    _, _, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    if not training:
+        dx = dy * wide(weight) / wide(np.sqrt(x.var(AXES) + eps))
+    return dx, dweight, dbias
+
+
 @wrong("backward", "Your backward does what is right in training")
 def as_in_training(dy, x, weight, running_mean, running_var, eps, training):
     dx = right_dx(dy, x, weight, running_mean, running_var, eps, True)
@@ -292,6 +471,12 @@ def dweight_of_the_batch(dy, x, weight, running_mean, running_var, eps, training
     return dx, (dy * xhat).sum(AXES), dy.sum(AXES)
 
 
+@wrong("backward", "This is dbias")
+def dweight_like_dbias(dy, x, weight, running_mean, running_var, eps, training):
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    return dx, np.einsum("nchw->c", dy), dy.sum(AXES)
+
+
 @wrong("backward", "It is a mean where a sum belongs")
 def means(dy, x, weight, running_mean, running_var, eps, training):
     xhat, _, _, _ = rest(dy, x, running_mean, running_var, eps, training)
@@ -299,11 +484,41 @@ def means(dy, x, weight, running_mean, running_var, eps, training):
     return dx, (dy * xhat).mean(AXES), dy.mean(AXES)
 
 
+@wrong("backward", "It is a mean where a sum belongs")
+def means_over_the_images(dy, x, weight, running_mean, running_var, eps, training):
+    _, _, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    return dx, dweight / len(x), dbias / len(x)
+
+
+@wrong("backward", "One parameter serves a whole channel")
+def both_over_the_batch(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, _, _, _ = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    dweight = sum(dy[n] * xhat[n] for n in range(len(x)))
+    return dx, dweight, sum(dy[n] for n in range(len(x)))
+
+
+@wrong("backward", "One parameter serves a whole channel")
+def both_over_the_pixels(dy, x, weight, running_mean, running_var, eps, training):
+    xhat, _, _, _ = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    n, c = x.shape[:2]
+    return dx, (dy * xhat).reshape(n, c, -1).sum(2), dy.reshape(n, c, -1).sum(2)
+
+
 @wrong("backward", "One parameter serves a whole channel")
 def dbias_over_the_batch(dy, x, weight, running_mean, running_var, eps, training):
     _, _, dweight, _ = rest(dy, x, running_mean, running_var, eps, training)
     dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
     return dx, dweight, dy.sum(axis=0)
+
+
+@wrong("backward", "dbias needs one for each c")
+def dbias_one_number(dy, x, weight, running_mean, running_var, eps, training):
+    _, _, dweight, _ = rest(dy, x, running_mean, running_var, eps, training)
+    dx = right_dx(dy, x, weight, running_mean, running_var, eps, training)
+    return dx, dweight, dy.sum()
 
 
 @wrong("backward", "dx is all zeros")

@@ -50,6 +50,18 @@ def stride_in_size_only(x, weight, bias, stride, padding):
     return y
 
 
+@wrong("forward", "to the right it moves by one pixel")
+def stride_down_only(x, weight, bias, stride, padding):
+    kh, kw = weight.shape[2:]
+    framed = frame(x, padding)
+    oh, ow = (framed.shape[2] - kh) // stride + 1, framed.shape[3] - kw + 1
+    y = np.zeros((len(x), len(weight), oh, ow), x.dtype)
+    for p, q in np.ndindex(oh, ow):
+        window = framed[:, :, p * stride : p * stride + kh, q : q + kw]
+        y[:, :, p, q] = np.tensordot(window, weight, ((1, 2, 3), (1, 2, 3))) + bias
+    return y
+
+
 @wrong("forward", "The padding is ignored")
 def no_padding(x, weight, bias, stride, padding):
     return slide(x, weight, stride) + bias[:, None, None]
@@ -63,10 +75,82 @@ def padding_above_and_left(x, weight, bias, stride, padding):
     return slide(framed, weight, stride) + bias[:, None, None]
 
 
+@wrong("forward", "The padding stands on one side only")
+def padding_below_and_right(x, weight, bias, stride, padding):
+    n, c, h, w = x.shape
+    framed = np.zeros((n, c, h + 2 * padding, w + 2 * padding), x.dtype)
+    framed[:, :, :h, :w] = x
+    return slide(framed, weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "The padding stands on one side only")
+def padding_once_above_and_left(x, weight, bias, stride, padding):
+    n, c, h, w = x.shape
+    framed = np.zeros((n, c, h + padding, w + padding), x.dtype)
+    framed[:, :, padding:, padding:] = x
+    return slide(framed, weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "The padding stands on one side only")
+def padding_once_below_and_right(x, weight, bias, stride, padding):
+    n, c, h, w = x.shape
+    framed = np.zeros((n, c, h + padding, w + padding), x.dtype)
+    framed[:, :, :h, :w] = x
+    return slide(framed, weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "Rows are padded, columns are not")
+def padding_above_and_below(x, weight, bias, stride, padding):
+    n, c, h, w = x.shape
+    zeros = np.zeros((n, c, padding, w), x.dtype)
+    framed = np.concatenate([zeros, x, zeros], axis=2)
+    return slide(framed, weight, stride) + bias[:, None, None]
+
+
 @wrong("forward", "repeats its border")
 def padding_with_the_border(x, weight, bias, stride, padding):
     sides = ((0, 0), (0, 0), (padding, padding), (padding, padding))
     return slide(np.pad(x, sides, mode="edge"), weight, stride) + bias[:, None, None]
+
+
+def frame_of_pixels(x, padding, pixel):
+    """A frame of pixels of the image: that at i, from −padding on, is the one at pixel(i, size)."""
+    h, w = x.shape[2:]
+    rows = [pixel(i, h) for i in range(-padding, h + padding)]
+    columns = [pixel(j, w) for j in range(-padding, w + padding)]
+    return x[:, :, rows][:, :, :, columns]
+
+
+@wrong("forward", "repeats its border")
+def padding_mirrored(x, weight, bias, stride, padding):
+    """Round the pixel at the border, which stands once."""
+
+    def pixel(i, size):
+        return -i if i < 0 else 2 * (size - 1) - i if i >= size else i
+
+    return slide(frame_of_pixels(x, padding, pixel), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "repeats its border")
+def padding_mirrored_with_the_border(x, weight, bias, stride, padding):
+    def pixel(i, size):
+        return -1 - i if i < 0 else 2 * size - 1 - i if i >= size else i
+
+    return slide(frame_of_pixels(x, padding, pixel), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "repeats its border")
+def padding_from_the_other_side(x, weight, bias, stride, padding):
+    def pixel(i, size):
+        return i % size
+
+    return slide(frame_of_pixels(x, padding, pixel), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "Only one input channel")
+def first_channel(x, weight, bias, stride, padding):
+    y = slide(frame(x, padding)[:, :1], weight[:, :1], stride)
+    return y + bias[:, None, None]
 
 
 @wrong("forward", "Only one input channel")
@@ -96,6 +180,27 @@ def bias_inside_the_loop(x, weight, bias, stride, padding):
     return y
 
 
+@wrong("forward", "once for each weight of the patch")
+def bias_inside_all_loops(x, weight, bias, stride, padding):
+    framed = frame(x, padding)
+    o, c, kh, kw = weight.shape
+    oh, ow = (framed.shape[2] - kh) // stride + 1, (framed.shape[3] - kw) // stride + 1
+    y = np.zeros((len(x), o, oh, ow), x.dtype)
+    for f, k, i, j in np.ndindex(o, c, kh, kw):
+        pixels = framed[:, k, i : i + stride * oh : stride, j : j + stride * ow : stride]
+        y[:, f] += pixels * weight[f, k, i, j] + bias[f]
+    return y
+
+
+@wrong("forward", "Every filter gets the bias of the first one")
+def bias_of_the_first_filter(x, weight, bias, stride, padding):
+    y = slide(frame(x, padding), weight, stride)
+    for image in y:
+        for o in range(len(weight)):
+            image[o] += bias[0]
+    return y
+
+
 @wrong("forward", "axis 3 has to be as long as ow, and is as long as oh")
 def square_images_only(x, weight, bias, stride, padding):
     framed = frame(x, padding)
@@ -120,6 +225,12 @@ def zeros_in_float64(x, weight, bias, stride, padding):
 def padding_of_ones(x, weight, bias, stride, padding):
     sides = ((0, 0), (0, 0), (padding, padding), (padding, padding))
     return slide(np.pad(x, sides, constant_values=1), weight, stride) + bias[:, None, None]
+
+
+@wrong("forward", "The values are not the right ones")
+def squashed(x, weight, bias, stride, padding):
+    """The activation has a layer of its own."""
+    return np.tanh(slide(frame(x, padding), weight, stride) + bias[:, None, None])
 
 
 @wrong("forward", "How many axes of length 1 does it need")
@@ -160,6 +271,12 @@ def dbias_of_the_last_image(dy, x, weight, stride, padding):
     return dx, dweight, dbias
 
 
+@wrong("backward", "dbias has only what one image gives")
+def dbias_of_the_first_image(dy, x, weight, stride, padding):
+    dx, dweight, _ = gradients(dy, x, weight, stride, padding)
+    return dx, dweight, np.array([dy[0, o].sum() for o in range(len(weight))])
+
+
 @wrong("backward", "dbias lacks the sum over the pixels")
 def dbias_not_over_the_pixels(dy, x, weight, stride, padding):
     dx, dweight, _ = gradients(dy, x, weight, stride, padding)
@@ -170,6 +287,18 @@ def dbias_not_over_the_pixels(dy, x, weight, stride, padding):
 def dbias_averaged(dy, x, weight, stride, padding):
     dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
     return dx, dweight, dbias / len(x)
+
+
+@wrong("backward", "dbias is a mean where a sum belongs")
+def dbias_averaged_over_pixels(dy, x, weight, stride, padding):
+    dx, dweight, dbias = gradients(dy, x, weight, stride, padding)
+    return dx, dweight, dbias / dy[0, 0].size
+
+
+@wrong("backward", "dbias is a mean where a sum belongs")
+def dbias_averaged_over_images_and_pixels(dy, x, weight, stride, padding):
+    dx, dweight, _ = gradients(dy, x, weight, stride, padding)
+    return dx, dweight, np.array([dy[:, o].mean() for o in range(len(weight))])
 
 
 @wrong("backward", "The kernel is turned round in dx")
@@ -235,6 +364,12 @@ def dx_cut_at_the_start(dy, x, weight, stride, padding):
     return dframed[:, :, : x.shape[2], : x.shape[3]], dweight, dbias
 
 
+@wrong("backward", "taken off on one side only")
+def dx_cut_at_the_end(dy, x, weight, stride, padding):
+    dframed, dweight, dbias = gradients(dy, frame(x, padding), weight, stride, 0)
+    return dframed[:, :, 2 * padding :, 2 * padding :], dweight, dbias
+
+
 @wrong("backward", "only what came back through the last filter")
 def dx_of_the_last_filter(dy, x, weight, stride, padding):
     _, dweight, dbias = gradients(dy, x, weight, stride, padding)
@@ -283,6 +418,19 @@ def dweight_without_stride(dy, x, weight, stride, padding):
     for p, q in np.ndindex(dy.shape[2:]):
         window = framed[:, :, p : p + kh, q : q + kw]
         dweight += np.einsum("no,ncij->ocij", dy[:, :, p, q], window)
+    return dx, dweight, dbias
+
+
+@wrong("backward", "The padding is forgotten in dweight")
+def dweight_from_x_without_its_frame(dy, x, weight, stride, padding):
+    """Windows that leave x at its end are cut off there."""
+    dx, _, dbias = gradients(dy, x, weight, stride, padding)
+    kh, kw = weight.shape[2:]
+    dweight = np.zeros_like(weight)
+    for p, q in np.ndindex(dy.shape[2:]):
+        window = x[:, :, p * stride : p * stride + kh, q * stride : q * stride + kw]
+        h, w = window.shape[2:]
+        dweight[:, :, :h, :w] += np.einsum("no,ncij->ocij", dy[:, :, p, q], window)
     return dx, dweight, dbias
 
 

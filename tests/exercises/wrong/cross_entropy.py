@@ -26,6 +26,12 @@ def no_maximum(logits, labels):
     return -np.log(p[np.arange(len(labels)), labels]).mean()
 
 
+@wrong("forward", "e^z overflows")
+def no_maximum_in_log_sum_exp(logits, labels):
+    losses = [np.log(np.exp(z).sum()) - z[label] for z, label in zip(logits, labels, strict=True)]
+    return np.mean(losses)
+
+
 @wrong("forward", "underflows to 0, whose logarithm")
 def log_of_softmax(logits, labels):
     p = softmax(logits)
@@ -43,6 +49,40 @@ def one_maximum(logits, labels):
 def epsilon_in_log(logits, labels):
     p = softmax(logits)[np.arange(len(labels)), labels]
     return -np.mean(np.log(p + 1e-12))
+
+
+@wrong("forward", "Something small is added to p")
+def large_epsilon_in_log(logits, labels):
+    p = softmax(logits)
+    return -sum(np.log(p[n, label] + 1e-5) for n, label in enumerate(labels)) / len(labels)
+
+
+@wrong("forward", "Something small is added to p")
+def p_not_below_epsilon(logits, labels):
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    p[p < 1e-5] = 1e-5
+    return -np.log(p).mean()
+
+
+@wrong("forward", "Something small is added to p")
+def p_not_below_the_smallest_number(logits, labels):
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    return -np.mean([math.log(max(probability, 1e-300)) for probability in p])
+
+
+@wrong("forward", "Something small is added to p")
+def p_between_epsilon_and_one(logits, labels):
+    """Away from both ends, as it is done for a binary cross-entropy."""
+    p = softmax(logits)[np.arange(len(labels)), labels]
+    p = np.where(p < 1e-5, 1e-5, np.where(p > 1 - 1e-5, 1 - 1e-5, p))
+    return -np.log(p).mean()
+
+
+@wrong("forward", "Something small is added to p")
+def p_between_machine_epsilon_and_one(logits, labels):
+    eps = 2.0**-52
+    p = [softmax(logits)[n, label] for n, label in enumerate(labels)]
+    return -np.mean([math.log(min(max(probability, eps), 1 - eps)) for probability in p])
 
 
 @wrong("forward", "It has to be their mean")
@@ -68,14 +108,47 @@ def softmax_over_the_batch(logits, labels):
     return -z[np.arange(len(z)), labels].mean()
 
 
+@wrong("forward", "down the columns")
+def softmax_over_the_batch_no_maximum(logits, labels):
+    e = np.exp(logits)
+    p = e / e.sum(axis=0)
+    return -np.mean([np.log(p[n, label]) for n, label in enumerate(labels)])
+
+
 @wrong("forward", "The logarithm is missing")
 def no_logarithm(logits, labels):
     return -softmax(logits)[np.arange(len(labels)), labels].mean()
 
 
+@wrong("forward", "The logarithm is missing")
+def mean_probability(logits, labels):
+    return sum(softmax(logits)[n, label] for n, label in enumerate(labels)) / len(labels)
+
+
 @wrong("forward", "to another base")
 def base_two(logits, labels):
     return -(log_p(logits, labels) / math.log(2)).mean()
+
+
+@wrong("forward", "to another base")
+def base_ten(logits, labels):
+    return -(log_p(logits, labels) * np.log10(np.e)).mean()
+
+
+@wrong("forward", "All classes are added up")
+def all_classes(logits, labels):
+    loss = 0
+    for z in logits:
+        z = z - z.max()
+        loss -= (z - np.log(np.exp(z).sum())).sum()
+    return loss / len(logits)
+
+
+@wrong("forward", "The sum of the softmax runs over the whole array")
+def softmax_over_everything_no_maximum(logits, labels):
+    e = np.exp(logits)
+    p = e / e.sum()
+    return -np.log(p[np.arange(len(p)), labels]).mean()
 
 
 @wrong("forward", "The sum of the softmax runs over the whole array")
@@ -95,6 +168,15 @@ def gradient_no_maximum(logits, labels):
     e = np.exp(logits)
     p = e / e.sum(axis=1, keepdims=True)
     p[np.arange(len(p)), labels] -= 1
+    return p / len(p)
+
+
+@wrong("backward", "Each row needs its own maximum")
+def gradient_one_maximum(logits, labels):
+    e = np.exp(logits - np.max(logits))
+    p = e / e.sum(axis=1, keepdims=True)
+    for n, label in enumerate(labels):
+        p[n, label] -= 1
     return p / len(p)
 
 
@@ -129,6 +211,13 @@ def p_alone(logits, labels):
     return softmax(logits) / len(logits)
 
 
+@wrong("backward", "wrong only in the columns of the labels")
+def one_not_divided(logits, labels):
+    p = softmax(logits) / len(logits)
+    p[np.arange(len(p)), labels] -= 1
+    return p
+
+
 @wrong("backward", "in the columns of all labels")
 def all_labels_in_every_row(logits, labels):
     p = softmax(logits)
@@ -157,3 +246,9 @@ def gradient_over_everything(logits, labels):
     p = np.exp(logits) / np.sum(np.exp(logits))
     p[np.arange(len(p)), labels] -= 1
     return p / len(p)
+
+
+@wrong("backward", "The sum of the softmax runs over the whole array")
+def gradient_over_everything_with_maximum(logits, labels):
+    e = np.exp(logits - np.max(logits))
+    return (e / np.sum(e) - np.eye(logits.shape[1])[labels]) / len(logits)

@@ -21,6 +21,14 @@ def bias_for_rows(x, weight, bias):
     return (weight @ x.T).T + bias.reshape(-1, 1)
 
 
+@wrong("forward", "The bias is subtracted")
+def bias_subtracted(x, weight, bias):
+    y = np.zeros((len(x), len(weight)), x.dtype)
+    for n, o in np.ndindex(y.shape):
+        y[n, o] = np.dot(weight[o], x[n]) - bias[o]
+    return y
+
+
 @wrong("forward", "stand in another order")
 def transposed_result(x, weight, bias):
     return weight @ x.T + bias[:, None]
@@ -29,6 +37,11 @@ def transposed_result(x, weight, bias):
 @wrong("forward", "It is called as forward(x, weight, bias). Yours takes")
 def too_few_arguments(x, weight):
     return x @ weight.T
+
+
+@wrong("backward", "dx has to be (n, i), and yours is (i, n)")
+def dx_on_its_side(dy, x, weight):
+    return weight.T @ dy.T, dy.T @ x, dy.sum(0)
 
 
 @wrong("backward", "Do they in dx, too?")

@@ -36,6 +36,11 @@ def the_mean(x, kernel_size, stride, padding):
     return pooled(np.mean, x, kernel_size, stride, padding, fill=0)
 
 
+@wrong("forward", "This is the minimum")
+def the_minimum(x, kernel_size, stride, padding):
+    return pooled(np.min, x, kernel_size, stride, padding, fill=np.inf)
+
+
 @wrong("forward", "move by the kernel size")
 def reshaped(x, kernel_size, stride, padding):
     return pooled(np.max, x, kernel_size, kernel_size, padding)
@@ -118,6 +123,19 @@ def to_the_last(dy, x, kernel_size, stride, padding):
     return spread(how, dy, x, kernel_size, stride, padding)
 
 
+@wrong("backward", "wrong only where several pixels of a window are equal")
+def to_the_first_by_columns(dy, x, kernel_size, stride, padding):
+    def how(window, g):
+        return to_first(window.T, g).T
+
+    return spread(how, dy, x, kernel_size, stride, padding)
+
+
+@wrong("backward", "The values are not the right ones")
+def gradients_squared(dy, x, kernel_size, stride, padding):
+    return spread(to_first, dy**2, x, kernel_size, stride, padding)
+
+
 @wrong("backward", "do you assign where you should add")
 def assigned(dy, x, kernel_size, stride, padding):
     n, c, h, w = x.shape
@@ -165,3 +183,9 @@ def with_its_frame(dy, x, kernel_size, stride, padding):
     sides = (padding, padding)
     framed = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
     return spread(to_first, dy, framed, kernel_size, stride, 0)
+
+
+@wrong("backward", "empty where padding is 0")
+def cut_with_minus_padding(dy, x, kernel_size, stride, padding):
+    dframed = with_its_frame(dy, x, kernel_size, stride, padding)
+    return dframed[:, :, padding:-padding, padding:-padding]

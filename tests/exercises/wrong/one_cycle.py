@@ -58,6 +58,32 @@ def no_final_factor(step, total_steps, max_lr, pct_start, div_factor, final_div_
     return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
 
 
+@wrong("rate", "The last rate is 0")
+def down_to_zero(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, 0
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("rate", "The rate begins at 0")
+def up_from_zero(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = 0, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("rate", "half as far along the cosine")
+def cosine_to_the_right_angle(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    def quarter(a, b, t):
+        return b + (a - b) * math.cos(math.pi * t / 2)
+
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(quarter, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("rate", "The rate only falls")
+def only_down(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    return cosine(max_lr, max_lr / div_factor / final_div_factor, step / (total_steps - 1))
+
+
 @wrong("momentum", "rises with the rate")
 def same_way(step, total_steps, base_momentum, max_momentum, pct_start):
     values = base_momentum, max_momentum, base_momentum
@@ -68,3 +94,21 @@ def same_way(step, total_steps, base_momentum, max_momentum, pct_start):
 def never_back(step, total_steps, base_momentum, max_momentum, pct_start):
     values = max_momentum, base_momentum, base_momentum
     return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("momentum", "straight lines")
+def momentum_triangle(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, max_momentum
+    return two_parts(straight, values, step, pct_start * total_steps - 1, total_steps - 1)
+
+
+@wrong("momentum", "where its peak is")
+def momentum_late_peak(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, max_momentum
+    return two_parts(cosine, values, step, pct_start * total_steps, total_steps - 1)
+
+
+@wrong("momentum", "as if there were a step more")
+def momentum_late_end(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, max_momentum
+    return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps)

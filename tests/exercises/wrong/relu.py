@@ -21,6 +21,23 @@ def leaky(x):
     return np.maximum(x, 0.01 * x)
 
 
+@wrong("forward", "leaky ReLU")
+def leaky_a_tenth(x):
+    y = x.copy()
+    y[y < 0] *= 0.1
+    return y
+
+
+@wrong("forward", "leaky ReLU")
+def leaky_a_fifth(x):
+    return np.where(x >= 0, x, x / 5)
+
+
+@wrong("forward", "leaky ReLU")
+def leaky_three_tenths(x):
+    return np.clip(x, 0, None) + 0.3 * np.clip(x, None, 0)
+
+
 @wrong("forward", "which values are positive")
 def mask_alone(x):
     return (x > 0).astype(x.dtype)
@@ -90,6 +107,26 @@ def a_loop_over_one_axis(x):
     return y
 
 
+@wrong("forward", "y: The values are wrong only where x < 0")
+def one_for_negative(x):
+    return np.where(x < 0, 1, x)
+
+
+@wrong("forward", "wrong only where x = 0")
+def one_at_zero(x):
+    return np.where(x == 0, 1, np.maximum(x, 0))
+
+
+@wrong("forward", "wrong only where x > 0")
+def squared(x):
+    return np.where(x > 0, x**2, 0)
+
+
+@wrong("forward", "wrong only where axis 0 is 2, 3, 4")
+def one_more_from_zero_on(x):
+    return np.where(x >= 0, x + 1, 0)
+
+
 @wrong("backward", "right but for x = 0")
 def ties_at_zero(dy, x):
     dx = dy.copy()
@@ -100,6 +137,12 @@ def ties_at_zero(dy, x):
 @wrong("backward", "where is dy?")
 def no_dy(dy, x):
     return (x > 0).astype(dy.dtype)
+
+
+@wrong("backward", "wrong only where x < 0")
+def leaky_backward(dy, x):
+    slope = np.where(x < 0, 0.01, 1)
+    return np.where(x == 0, 0, slope * dy)
 
 
 @wrong("backward", "where dy is negative")

@@ -34,6 +34,14 @@ def downhill_velocity(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     return p + lr * (momentum * v - g if nesterov else v), v
 
 
+@wrong("step", "momentum multiplies the gradient as well")
+def gradient_times_momentum(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = velocity + g
+    v *= momentum
+    return p - lr * (g + momentum * v if nesterov else v), v
+
+
 @wrong("step", "The weight decay makes weights larger")
 def decay_sign(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     g = grad - weight_decay * p
@@ -52,6 +60,20 @@ def decoupled_decay(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     v = momentum * velocity + grad
     moved = p - lr * (grad + momentum * v if nesterov else v)
     return moved - lr * weight_decay * p, v
+
+
+@wrong("step", "after the momentum")
+def decay_without_the_rate(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    v = momentum * velocity + grad
+    moved = p - lr * (grad + momentum * v if nesterov else v)
+    return moved - weight_decay * p, v
+
+
+@wrong("step", "with the sign of p alone")
+def decay_of_l1(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = np.where(p > 0, grad + weight_decay, grad - weight_decay)
+    v = momentum * velocity + g
+    return p - lr * (g + momentum * v if nesterov else v), v
 
 
 @wrong("step", "twice as strong")
@@ -105,6 +127,14 @@ def velocity_not_returned(p, grad, velocity, lr, momentum, nesterov, weight_deca
     g = grad + weight_decay * p
     v = momentum * velocity + g
     return p - lr * (g + momentum * v if nesterov else v), velocity
+
+
+@wrong("step", "The weight decay does not enter the velocity")
+def decay_beside_the_velocity(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    """p moves as it should, and the next step lacks the decay of this one."""
+    decay = weight_decay * p
+    v = momentum * velocity + grad
+    return p - lr * (grad + decay + momentum * (v + decay) if nesterov else v + decay), v
 
 
 @wrong("step", "you return the look ahead")
