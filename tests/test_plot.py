@@ -319,6 +319,60 @@ def test_confusion_matrix_counts_as_a_loop_does(pairs):
     assert axes.yaxis_inverted()  # label 0 above, as in a table
 
 
+# -- architecture --
+
+
+def test_architecture_draws_a_box_for_each_output():
+    model = tn.Sequential(
+        tn.Sequential(tn.Conv2d(1, 4, 3), tn.ReLU()),
+        tn.MaxPool2d(2),
+        tn.Flatten(),
+        tn.Linear(36, 2),
+    )
+    before = state(model)
+    figure = plot.architecture(model, (1, 8, 8))
+    assert state(model) == before
+    (axes,) = figure.axes
+    assert [text.get_text() for text in axes.texts] == [
+        "input\n1 × 8 × 8",
+        "Conv2d(1→4, k=3)\n4 × 6 × 6 · 40 parameters",
+        "ReLU()\n4 × 6 × 6",
+        "MaxPool2d(k=2)\n4 × 3 × 3",
+        "Flatten()\n36",
+        "Linear(36→2)\n2 · 74 parameters",
+    ]
+    boxes = axes.patches
+    heights = [box.get_height() / boxes[0].get_height() for box in boxes]
+    np.testing.assert_allclose(heights, [1, 6 / 8, 6 / 8, 3 / 8, 1, 2 / 8])  # 36 values: no higher
+    widths = [round(box.get_width(), 3) for box in boxes]
+    assert widths == [0.312, 0.8, 0.8, 0.8, 0.312, 0.312]  # by channels: 1, 4, 4, 4, 1, 1
+    colours = [box.get_facecolor() for box in boxes]
+    assert colours[1] == colours[5] and colours[2] == colours[4]
+    assert len({colours[i] for i in (0, 1, 2, 3)}) == 4
+    assert figure.get_suptitle() == "114 parameters; 1,368 multiply-adds for an example"
+    assert ink(figure) == ink(plot.architecture(tn.compile(model), (1, 8, 8)))
+
+
+def test_architecture_of_vectors_and_of_many_layers():
+    layers = [tn.Linear(5, 5, rng=i) if i % 2 else tn.ReLU() for i in range(60)]
+    figure = plot.architecture(tn.Sequential(*layers), (5,))
+    assert [len(axes.patches) for axes in figure.axes] == [27, 27, 7]
+    assert len({axes.get_xlim() for axes in figure.axes}) == 1  # boxes of one size in all rows
+    ends = [axes.texts[i].get_text() for axes, i in zip(figure.axes[1:], (0, -1), strict=False)]
+    assert ends == ["ReLU()\n5", "Linear(5→5)\n5 · 30 parameters"]
+    heights = {box.get_height() for axes in figure.axes for box in axes.patches}
+    assert len(heights) == 1
+
+
+def test_architecture_says_what_is_wrong():
+    with pytest.raises(TypeError, match=r"plot\.architecture: expected a Layer, got list"):
+        plot.architecture([tn.ReLU()], (5,))
+    with pytest.raises(ValueError, match=r"Conv2d\(1→4, k=3\)"):
+        plot.architecture(tn.Sequential(tn.Conv2d(1, 4, 3)), (2, 8, 8))
+    with pytest.raises(TypeError, match="input_shape"):
+        plot.architecture(tn.ReLU(), 5)
+
+
 # -- all --
 
 

@@ -60,6 +60,50 @@ rng = np.random.default_rng(0)
 #
 # A sum forward is a copy backward, and a copy forward is a sum backward.
 #
+# On a graph of single numbers, $L = \frac{1}{2}(\max(w x + b, 0) - t)^2$: values (black) go from
+# left to right, gradients (below them) from right to left, each from its neighbour's by one line of
+# the table.
+
+# %%
+value = dict(w=1.5, x=2.0, b=-1.0, t=3.0)
+value["u"] = value["w"] * value["x"]
+value["z"] = value["u"] + value["b"]
+value["a"] = max(value["z"], 0)
+value["L"] = (value["a"] - value["t"]) ** 2 / 2
+gradient = dict(L=1.0, a=value["a"] - value["t"], t=value["t"] - value["a"])
+gradient["z"] = gradient["a"] if value["z"] > 0 else 0.0
+gradient["u"] = gradient["b"] = gradient["z"]  # a sum forward is a copy backward
+gradient["w"], gradient["x"] = gradient["u"] * value["x"], gradient["u"] * value["w"]
+
+nodes = {"·": (2, 1), "+": (4, 1), "max( , 0)": (6, 1), "½(a − t)²": (8, 1)}
+places = [nodes[name] for name in nodes]
+edges = dict(w=((0, 1.8), places[0]), x=((0, 0.2), places[0]), b=((2.6, -0.2), places[1]))
+edges |= dict(u=places[:2], z=places[1:3], a=places[2:], t=((6.6, -0.2), places[3]))
+edges["L"] = places[3], (10, 1)
+figure, ax = plt.subplots(figsize=(11, 3))
+for name, (start, end) in edges.items():
+    arrow = dict(arrowstyle="-|>", shrinkA=0 if name in "wxbt" else 24, shrinkB=24, color="grey")
+    ax.annotate("", end, start, arrowprops=arrow)
+    middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
+    if name in "wxbt":
+        middle = start[0] - 0.1, start[1]
+    look = dict(ha="right" if name in "wxbt" else "center", fontsize=11)
+    ax.text(*middle, f"{name} = {value[name]:g}\n", va="center", **look)
+    ax.text(*middle, f"\nd{name} = {gradient[name]:g}", va="center", color="#d55e00", **look)
+for name, place in nodes.items():
+    circle = dict(boxstyle="round", facecolor="white", edgecolor="black")
+    ax.text(*place, name, ha="center", va="center", fontsize=11, bbox=circle)
+ax.set(xlim=(-1.5, 10.5), ylim=(-0.7, 2.3))
+ax.axis("off")
+figure.tight_layout()
+
+step = 1e-6  # is each right? Move the input, and look at L
+for name in "wxbt":
+    moved = value | {name: value[name] + step}
+    L = (max(moved["w"] * moved["x"] + moved["b"], 0) - moved["t"]) ** 2 / 2
+    assert abs((L - value["L"]) / step - gradient[name]) < 1e-4
+
+# %% [markdown]
 # ### A whole layer: Linear
 #
 # With $n$ images (rows), $i$ inputs and $o$ outputs (each letter names the size of an axis, and in

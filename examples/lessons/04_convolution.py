@@ -94,6 +94,43 @@ for stride, pad in ((1, 0), (1, 1), (2, 1)):
     np.testing.assert_allclose(like(small, w, b, stride, pad)(small), y)
 
 # %% [markdown]
+# Drawn: an image of 5×5 pixels (grey) and a kernel of 3×3, whose window is framed. From left to
+# right the first three windows, the last one, and the pixels of $y$, numbered in the order of their
+# windows.
+
+
+# %%
+def squares(ax, values, title, window=None, shade=None):
+    """Numbers in squares, grey where shade is 1; window: (row, column, height, width), framed."""
+    h, width = values.shape
+    ax.imshow(np.zeros((h, width)) if shade is None else shade, cmap="Greys", vmin=0, vmax=5)
+    ax.set(title=title, xticks=[], yticks=[])
+    ax.set_xticks(np.arange(width) + 0.5, minor=True)
+    ax.set_yticks(np.arange(h) + 0.5, minor=True)
+    ax.grid(which="minor", color="lightgrey")
+    ax.tick_params(which="minor", length=0)
+    for (i, j), value in np.ndenumerate(values):
+        ax.text(j, i, value, ha="center", va="center", fontsize=9)
+    if window is not None:
+        row, column, height, wide = window
+        corner, look = (column - 0.5, row - 0.5), dict(color="#d55e00", linewidth=3, zorder=3)
+        ax.add_patch(plt.Rectangle(corner, wide, height, fill=False, clip_on=False, **look))
+
+
+figure, axes = plt.subplots(3, 5, figsize=(11, 6.8))
+for row, (stride, pad) in zip(axes, ((1, 0), (2, 0), (2, 1)), strict=True):
+    image = frame(np.ones((1, 1, 5, 5)), pad)[0, 0]
+    oh, ow = sizes(np.ones((1, 1, 5, 5)), w, stride, pad)
+    blank = np.full(image.shape, "")
+    for ax, t in zip(row, (0, 1, 2, oh * ow - 1), strict=False):
+        p, q = divmod(t, ow)
+        window = p * stride, q * stride, 3, 3
+        squares(ax, blank, f"window {t}", window, image)
+    squares(row[4], np.arange(oh * ow).reshape(oh, ow), f"y: {oh}×{ow}")
+    row[0].set_ylabel(f"stride {stride}, padding {pad}")
+figure.tight_layout()
+
+# %% [markdown]
 # What a kernel does to a picture depends on its weights alone. Four kernels that people designed
 # long before networks learned their own:
 
@@ -137,6 +174,16 @@ tiny = np.arange(12).reshape(1, 1, 3, 4)
 print(tiny[0, 0])
 print("columns: the six windows, each read row by row")
 print(tn.im2col(tiny, 2)[0])
+
+figure, axes = plt.subplots(1, 4, figsize=(11, 2.8), width_ratios=[1, 1, 1, 1.6])
+for ax, t in zip(axes, (0, 1, 5), strict=False):
+    squares(ax, tiny[0, 0], f"window {t} of x", (*divmod(t, 3), 2, 2))
+columns = tn.im2col(tiny, 2)[0]
+squares(axes[3], columns, "cols: window 0, 1, … 5")
+for t, look in zip((0, 1, 5), ("-", "--", ":"), strict=True):
+    wide = dict(color="#d55e00", linewidth=3, linestyle=look, fill=False, clip_on=False)
+    axes[3].add_patch(plt.Rectangle((t - 0.42, -0.42), 0.84, 3.84, **wide))
+figure.tight_layout()
 
 # %% [markdown]
 # Look at the *rows* of this matrix. The first holds the upper left pixel of each window: that is
@@ -251,6 +298,30 @@ for stride, pad in ((1, 0), (1, 1), (2, 1), (3, 2)):
     np.testing.assert_allclose(layer.bias.grad, db, atol=1e-12)
     tn.gradcheck(layer, small)
 print("dx, dw and db agree with tinynet's, and those with central differences")
+
+# %% [markdown]
+# Forward and backward side by side, for an image of 4×4 and a kernel of 3×3 (so four windows).
+# Forward *gathers*: each pixel of $y$ is the sum of its window times the kernel. Backward
+# *scatters*: each pixel of $dy$ adds the kernel, times itself, to the same window of $dx$.
+
+# %%
+image, kernel = np.arange(16).reshape(4, 4) % 5, np.array([[1, 0, 2], [0, 3, 0], [1, 1, 0]])
+dy, y, dx = np.array([[1, 2], [3, -1]]), np.zeros((2, 2), int), np.zeros((4, 4), int)
+figure, axes = plt.subplots(2, 5, figsize=(11, 5))
+squares(axes[0, 0], kernel, "the kernel w")
+squares(axes[1, 0], dy, "dy")
+for t, (above, below) in enumerate(axes.T[1:]):
+    p, q = divmod(t, 2)
+    window = slice(p, p + 3), slice(q, q + 3)
+    y[p, q] = (image[window] * kernel).sum()
+    dx[window] += kernel * dy[p, q]
+    squares(above, image, f"x: y[{p}, {q}] = {y[p, q]}", (p, q, 3, 3))
+    squares(below, dx, f"dx, and {dy[p, q]}·w added", (p, q, 3, 3))
+figure.tight_layout()
+
+layer = like(image[None, None] * 1.0, kernel[None, None] * 1.0, np.zeros(1), 1, 0)
+np.testing.assert_array_equal(layer(image[None, None] * 1.0)[0, 0], y)
+np.testing.assert_array_equal(layer.backward(dy[None, None] * 1.0)[0, 0], dx)
 
 # %% [markdown]
 # ### The same as one large matrix

@@ -10,6 +10,7 @@ notebook the figure appears if it is the last line of a cell; in a program, save
 Nothing here shows a window, needs a display, or changes matplotlib's settings; and a network is
 after it as it was before: weights, gradients, running statistics and training mode.
 
+architecture.py architecture
 images.py      digits, worst_mistakes, mistakes, augmentation
 network.py     filters, feature_maps, histograms
 training.py    history, rate_finder, confusion_matrix
@@ -17,11 +18,13 @@ drawing.py     what they share: a new figure, images in a row, a mosaic of maps
 figure.py      the figures, which notebooks can show
 """
 
+from .architecture import architecture
 from .images import augmentation, digits, mistakes, worst_mistakes
 from .network import feature_maps, filters, histograms
 from .training import confusion_matrix, history, rate_finder
 
 __all__ = [
+    "architecture",
     "augmentation",
     "confusion_matrix",
     "digits",

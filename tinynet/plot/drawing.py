@@ -7,6 +7,7 @@ from ..checks import whole_number
 # Of the palette of M. Okabe and K. Ito, which also colour-blind readers can tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
 SMALL = 8  # points: text beside images
+TEXT = 9  # points: text that is to be read on its own
 
 
 def new_figure(width, height, title):
