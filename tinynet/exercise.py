@@ -3,21 +3,26 @@
     python -m tinynet.exercise                    # all exercises, and how far each is
     python -m tinynet.exercise conv2d             # ./conv2d.py, or examples/exercises/conv2d.py
     python -m tinynet.exercise conv2d my.py       # another file
+    python -m tinynet.exercise --grade FOLDER     # for teachers: points for all files in it
 
-The exit code is 0 only if everything asked for is right. examples/exercises/README.md says how
-to work with the exercises; tinynet/exercises holds them.
+The exit code is 0 only if everything asked for is right (with --grade: if points were given, few
+or many). examples/exercises/README.md says how to work with the exercises, and how to grade them;
+tinynet/exercises holds them.
 """
 
 import argparse
 import io
+import json
+import secrets
 import sys
 import textwrap
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import NamedTuple
 
-from .exercises import EXERCISES
+from .exercises import EXERCISES, grading
 from .exercises.answer import Finding
+from .exercises.asking import Limits
 from .exercises.diagnose import check
 from .exercises.run import NotBegun, Unusable, importable, load
 
@@ -155,6 +160,34 @@ def _summary(results):
     return ", ".join(f"{result.name} {result.state}" for result in results)
 
 
+def grade_all(options):
+    """Grade a folder, print a line for each student as it comes, and write the reports."""
+    seed = secrets.randbelow(10**9) if options.seed is None else options.seed
+    limits = Limits(options.time, options.memory)
+    one = options.gradescope is not None
+    found, names = grading.submissions(options.grade, options.exercises, one)
+    first = max(len(grading.clean(student)) for student in found)
+    print(grading.row(grading.head(names), first))
+    results = {}
+    for student, files in found.items():
+        results[student] = [grading.grade(name, files[name], seed, limits) for name in names]
+        print(grading.row(grading.cells(student, results[student]), first), flush=True)
+    for student, graded in results.items():
+        for one in graded:
+            if lines := grading.lost(one):
+                print(f"\n{grading.clean(student)}, {one.exercise}:")
+                print("\n".join(line for text in lines for line in _wrapped(text, "  ")))
+    print(f"\nThe unseen cases are those of --seed {seed}.")
+    if options.json:
+        write(options.json, grading.as_json(results, seed))
+    if options.gradescope:
+        write(options.gradescope, grading.as_gradescope(*results.values()))
+
+
+def write(path, report):
+    path.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(
         prog="python -m tinynet.exercise",
@@ -162,10 +195,54 @@ def main(arguments=None):
     )
     parser.add_argument("name", nargs="?", choices=EXERCISES, help="the exercise")
     parser.add_argument("path", nargs="?", type=Path, help="your file, if it is elsewhere")
+    add_grading(parser.add_argument_group("grading, for teachers"))
     options = parser.parse_args(arguments)
+    if options.grade is not None:
+        return grade(options, parser)
+    if options.json or options.gradescope or options.exercises:
+        parser.error("--exercises, --json and --gradescope go with --grade FOLDER")
     if options.name is None:
         return 0 if check_all() else 1
     return 0 if check_one(EXERCISES[options.name], options.path) else 1
+
+
+def add_grading(group):
+    group.add_argument("--grade", type=Path, metavar="FOLDER", help="of <student>/<exercise>.py")
+    group.add_argument(
+        "--exercises", nargs="+", choices=EXERCISES, metavar="NAME",
+        help="those to grade (default: those that anyone has a file for)",
+    )  # fmt: skip
+    group.add_argument("--seed", type=int, help="of the unseen cases (default: drawn, and printed)")
+    group.add_argument(
+        "--time", type=float, default=Limits().seconds, metavar="SECONDS",
+        help="for all calls of one function (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument(
+        "--memory", type=int, default=Limits().megabytes, metavar="MB",
+        help="for one process (default: %(default)s)",
+    )  # fmt: skip
+    group.add_argument("--json", type=Path, metavar="FILE", help="write the points for programs")
+    group.add_argument(
+        "--gradescope",
+        type=Path,
+        metavar="FILE",
+        help="FOLDER is one student's: write its results.json",
+    )
+
+
+def grade(options, parser):
+    if options.name:
+        parser.error(f"with --grade, name exercises like this: --exercises {options.name}")
+    if options.time <= 0 or options.memory <= 0 or (options.seed or 0) < 0:
+        parser.error("--time and --memory have to be above 0, and --seed not below it")
+    for path in (options.json, options.gradescope):
+        if path and not path.parent.is_dir():  # told now, and not when all is graded
+            parser.error(f"{path} cannot be written: there is no folder {path.parent}")
+    try:
+        grade_all(options)
+    except Unusable as error:
+        parser.error(str(error))
+    return 0
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ put the blank into examples/exercises.
 
 task.py says what an exercise is made of, run.py runs a student's code, answer.py tries it on a
 case, diagnose.py compares it with what is right and with the mistakes, and looks.py looks at
-numbers that no mistake explains.
+numbers that no mistake explains. grading.py gives points, on these cases and on those that
+unseen.py draws; asking.py and answering.py run what is graded in a process of its own.
 """
 
 import numpy as np
