@@ -14,7 +14,7 @@ import pytest
 from cases import normal, wide_network
 
 import tinynet as tn
-from tinynet.compiled import jit, stages
+from tinynet.compiled import jit, stages, threads
 from tinynet.compiled.threads import chunk_count, run, share, take
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -86,6 +86,23 @@ def test_an_error_of_the_caller_leaves_the_helpers_working():
             run(wrong, 10, threads)
         network = tn.compile(wide_network(), threads=threads)
         network(normal((4, 2, 9, 9)))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="one thread does it all")
+def test_as_many_helpers_as_are_asked_for(monkeypatch):
+    class Worker:
+        def __init__(self, number, team):
+            self.number, self.woken = number, 0
+
+        def wake(self):
+            self.woken += 1
+
+    workers = []
+    monkeypatch.setattr(threads, "_workers", workers)
+    monkeypatch.setattr(threads, "_Worker", Worker)
+    for count in (2, 1, 3, 0):
+        threads._wake(count)
+    assert [(worker.number, worker.woken) for worker in workers] == [(1, 3), (2, 2), (3, 1)]
 
 
 @pytest.mark.skipif(INTERPRETED, reason="one thread does it all")
