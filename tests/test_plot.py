@@ -189,6 +189,9 @@ def test_many_feature_maps_stand_in_several_rows():
     assert len(maps) == 60 and np.isnan(maps[47:]).all()
     expected = conv(tn.train.as_input(images(1)))[0]
     np.testing.assert_array_equal(maps[:47], expected)
+    for lines in figure.axes[1].collections:  # thick enough to be seen between the pixels
+        assert lines.get_linewidth().tolist() == [1.5] and lines.get_edgecolor()[0][0] == 128 / 255
+    assert not figure.axes[1].get_xticks().size and not figure.axes[1].get_yticks().size
     upright, level = (lines.get_segments() for lines in figure.axes[1].collections)
     assert [line[:, 0].tolist() for line in upright] == [[8 * i - 0.5] * 2 for i in range(1, 20)]
     assert [line[:, 1].tolist() for line in level] == [[8 * i - 0.5] * 2 for i in (1, 2)]

@@ -81,10 +81,10 @@ def test_an_error_of_the_caller_leaves_the_helpers_working():
     def wrong(team, thread):
         raise KeyError("thread 0")
 
-    for threads in (1, 3):
+    for many in (1, 3):
         with pytest.raises(KeyError, match="thread 0"):
-            run(wrong, 10, threads)
-        network = tn.compile(wide_network(), threads=threads)
+            run(wrong, 10, many)
+        network = tn.compile(wide_network(), threads=many)
         network(normal((4, 2, 9, 9)))
 
 

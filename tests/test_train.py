@@ -292,6 +292,10 @@ def test_terminals_get_a_live_bar(capsys, monkeypatch):
             bar.step("loss=0.5")
     err = capsys.readouterr().err
     assert "Epoch 1/1: 100%" in err and "loss=0.5" in err and "\r" in err
+    with Bar(5, "Epoch 1/1", done=3) as bar:  # an epoch that goes on
+        bar.step()
+        assert (bar.bar.initial, bar.bar.n) == (3, 4)
+    assert " 80%" in capsys.readouterr().err
 
 
 def test_a_bar_that_is_not_wanted_is_silent(capsys):
