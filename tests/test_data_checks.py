@@ -1,6 +1,7 @@
 """First look, then act: whatever is wrong with an argument is said before anything changes."""
 
 import os
+import re
 
 import numpy as np
 import pytest
@@ -417,3 +418,24 @@ def test_two_and_a_half_times_is_the_same_scale_yet(factor):
     more = factor * 1.01 if factor > 1 else factor / 1.01
     with pytest.raises(ValueError, match="on the scale of those it is given"):
         tn.fit(small_network(), x, y, augment=lambda i, r: i * more, **settings)
+
+
+class Fixed(tn.Layer):
+    """Gives the same, whatever x."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def forward(self, x):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer, got", [(np.ones((3, 3)), "(3, 3)"), ([[1, 2, 3]], "list"), (None, "NoneType")]
+)
+def test_what_are_no_logits(answer, got):
+    x, y = blobs(4)
+    with pytest.raises(ValueError, match=re.escape(f"logits (1, K) of one image, got {got}")):
+        tn.evaluate(Fixed(answer), x, y)
+    with pytest.raises(ValueError, match=re.escape(f"gives logits (N, K), got {got} for 4 images")):
+        tn.predict_proba(Fixed(answer), x)
