@@ -1,5 +1,6 @@
 """What tinynet.plot draws is what the arrays say, and networks are after it as they were."""
 
+import functools
 import re
 import subprocess
 import sys
@@ -460,6 +461,7 @@ def test_a_layer_that_breaks_the_contract_is_named(how, answer):
         assert state(model) == before
 
 
+@functools.cache
 def every_picture():
     """{name of the function: a figure of it}"""
     rng, model, x = np.random.default_rng(0), small_network(), images(6)
@@ -503,6 +505,15 @@ def test_what_is_written_stays_in_the_picture_and_apart():
                 wide = min(box.x1, other.x1) - max(box.x0, other.x0)
                 high = min(box.y1, other.y1) - max(box.y0, other.y0)
                 assert wide < 1 or high < 1, (name, texts[i])
+
+
+def test_what_stands_beside_values_is_small():
+    pictures = every_picture()
+    texts = [t for name in ("histograms", "confusion_matrix") for axes in pictures[name].axes
+             for t in axes.texts]  # fmt: skip
+    texts += [axes.yaxis.label for axes in pictures["histograms"].axes]
+    texts += [axes.title for name in ("digits", "mistakes") for axes in pictures[name].axes]
+    assert {text.get_fontsize() for text in texts if text.get_text()} == {8.0}
 
 
 def test_training_and_test_are_told_apart():
