@@ -1,6 +1,5 @@
 """What tinynet.plot draws is what the arrays say, and networks are after it as they were."""
 
-import functools
 import re
 import subprocess
 import sys
@@ -461,8 +460,8 @@ def test_a_layer_that_breaks_the_contract_is_named(how, answer):
         assert state(model) == before
 
 
-@functools.cache
-def every_picture():
+@pytest.fixture(scope="module")
+def pictures():
     """{name of the function: a figure of it}"""
     rng, model, x = np.random.default_rng(0), small_network(), images(6)
     probabilities, labels = rng.dirichlet(np.ones(10), 30), np.arange(30) % 10
@@ -484,11 +483,10 @@ def every_picture():
     }
 
 
-def test_what_is_written_stays_in_the_picture_and_apart():
+def test_what_is_written_stays_in_the_picture_and_apart(pictures):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    pictures = every_picture()
     assert {*pictures, "worst_mistakes"} == set(plot.__all__)
     for name, figure in pictures.items():
         canvas = FigureCanvasAgg(figure)
@@ -507,8 +505,7 @@ def test_what_is_written_stays_in_the_picture_and_apart():
                 assert wide < 1 or high < 1, (name, texts[i])
 
 
-def test_what_stands_beside_values_is_small():
-    pictures = every_picture()
+def test_what_stands_beside_values_is_small(pictures):
     texts = [t for name in ("histograms", "confusion_matrix") for axes in pictures[name].axes
              for t in axes.texts]  # fmt: skip
     texts += [axes.yaxis.label for axes in pictures["histograms"].axes]
@@ -516,9 +513,9 @@ def test_what_stands_beside_values_is_small():
     assert {text.get_fontsize() for text in texts if text.get_text()} == {8.0}
 
 
-def test_training_and_test_are_told_apart():
+def test_training_and_test_are_told_apart(pictures):
     """By colour, line and mark, for those who see no colours and those who print in black."""
-    for axes in every_picture()["history"].axes[:2]:
+    for axes in pictures["history"].axes[:2]:
         training, test = axes.lines
         for look in ("color", "linestyle", "marker"):
             assert getattr(training, f"get_{look}")() != getattr(test, f"get_{look}")()
