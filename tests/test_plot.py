@@ -202,6 +202,16 @@ def test_many_feature_maps_stand_in_several_rows():
     assert figure.axes[1].get_title(loc="left").startswith(f"0: {conv}: 47 × 8×8, from ")
 
 
+def test_feature_maps_use_the_width_they_have():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for layers, full in ([tn.Conv2d(1, 47, 1, rng=0)], 8.0), ([*small_network()], 8 / 2):
+        figure = plot.feature_maps(tn.Sequential(*layers), images(1)[0])
+        FigureCanvasAgg(figure).draw()
+        inches = figure.axes[1].get_window_extent().width / figure.dpi
+        assert inches > 0.97 * full  # too low a figure would make its maps smaller
+
+
 def bars(axes):
     (patch,) = axes.patches
     return patch.get_data().values, patch.get_data().edges
