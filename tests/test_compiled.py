@@ -224,7 +224,7 @@ def without_ties(model, x, gap):
 
 
 @pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
-@pytest.mark.parametrize("n", [8, 160])
+@pytest.mark.parametrize("n", [8, pytest.param(160, marks=pytest.mark.slow)])
 def test_float32_is_within_1e_4_of_float64(n):
     models = [tn.models.mnist_lite(3) for _ in range(3)]
     x = without_ties(models[0], normal((n, 1, 28, 28), np.float32).astype(float), gap=2e-6)

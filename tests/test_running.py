@@ -249,8 +249,9 @@ def test_memory_stays_where_sizes_and_dtypes_take_turns():
     assert len(network.stages[0].plans) <= stages.PLANS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
-@pytest.mark.parametrize("kernels", ["few", pytest.param("convolutions", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kernels", ["few", "convolutions"])
 def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(kernels, tmp_path):
     def run():
         command = [sys.executable, "-c", PROGRAM, kernels]
