@@ -235,6 +235,7 @@ def without_style(text):
     return re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_a_page_of_letters(tmp_path):
     folder, text = run_on(tmp_path, "EMNIST", "emnist-letters-", "test", 26)
     x, y = tn.datasets.mnist(tmp_path)[1]
