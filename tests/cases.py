@@ -62,6 +62,8 @@ CONV_CASES = [
     ConvCase((2, 2, 6, 5), 2, (3, 2), bias=False),
     ConvCase((1, 2, 5, 6), 3, (1, 3), stride=(2, 1), padding=(0, 1)),
     ConvCase((2, 1, 6, 6), 2, (2, 5), stride=(1, 3), padding=(2, 0)),
+    ConvCase((2, 1, 3, 4), 2, (3, 1), padding=(1, 1)),  # as wide a padding as the window
+    ConvCase((2, 1, 3, 4), 2, (1, 3), padding=(1, 1)),  # as high
 ]
 
 POOL_CASES = [

@@ -15,7 +15,8 @@ endless loop) counts as noticed. Kernels run as Python first, which notices most
 with a cache of their own.
 
 Results are appended to a file, a line of JSON each: the same command goes on where it was stopped;
-with --again it tries the survivors again, after tests were written for them.
+with --again it tries the survivors again, after tests were written for them. A survivor that makes
+no difference to what is computed is marked by hand, "survived" to "equivalent", and does not count.
 (mutmut 3 calls functions through others, which kernels cannot do; cosmic-ray changes the tree
 itself, removes no statements, and has one list of tests for all modules.)
 """
@@ -310,8 +311,9 @@ def report(results):
     for r in sorted(results, key=lambda r: (r["result"], r["file"], r["line"])):
         if r["result"] != "killed":
             print(f"\n{r['file']}:{r['line']} {r['result']}\n- {r['was']}\n+ {r['now']}")
-    count = {k: sum(r["result"] == k for r in results) for k in ("killed", "timed out", "survived")}
-    noticed = 1 - count["survived"] / max(1, len(results))
+    kinds = "killed", "timed out", "survived", "equivalent"
+    count = {kind: sum(r["result"] == kind for r in results) for kind in kinds}
+    noticed = 1 - count["survived"] / max(1, len(results) - count["equivalent"])
     print(f"\n{len(results)} mutants: {count}; {noticed:.1%} noticed")
 
 

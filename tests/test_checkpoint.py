@@ -12,6 +12,7 @@ import pytest
 from test_train import Breaks, blobs, small_network
 
 import tinynet as tn
+from tinynet.fingerprint import network_settings
 from tinynet.weights_file import load
 
 STEPS = 3 * 7  # three epochs of 100 images, 16 a batch
@@ -603,3 +604,15 @@ def test_a_resumed_run_writes_its_history_anew(tmp_path):
     table.unlink()
     fit(path, history_path=table, resume=True)
     assert table.read_bytes() == before
+
+
+def test_a_layers_settings_are_those_of_its_class_too():
+    class Scale(tn.Layer):
+        factor, names = 2.0, ("a", "b")
+
+        def __init__(self):
+            self.times, self._hidden = 3, 4
+
+    settings = network_settings(Scale())
+    own = {name: value for name, value in settings.items() if name.startswith("model.")}
+    assert own == {"model.factor": 2.0, "model.names": ["a", "b"], "model.times": 3}

@@ -224,7 +224,7 @@ def without_ties(model, x, gap):
 
 
 @pytest.mark.skipif(INTERPRETED, reason="thousands of pixels")
-@pytest.mark.parametrize("n", [8, 160])
+@pytest.mark.parametrize("n", [8, pytest.param(160, marks=pytest.mark.slow)])
 def test_float32_is_within_1e_4_of_float64(n):
     models = [tn.models.mnist_lite(3) for _ in range(3)]
     x = without_ties(models[0], normal((n, 1, 28, 28), np.float32).astype(float), gap=2e-6)
@@ -531,3 +531,18 @@ def test_every_stage_names_its_layer():
     ]  # fmt: skip
     assert all(stage.layer in network.layers for stage in network.stages)
     assert stages.PATTERNS[0][1] is stages.ConvStage
+
+
+@pytest.mark.parametrize("n", [17, 19, 37])
+def test_frames_that_are_not_full_hold_nothing_of_other_images(n):
+    """Several small images share a frame; the last chunk of these batches has fewer."""
+    rng = np.random.default_rng(n)
+    plain = tn.Sequential(tn.Conv2d(2, 3, 3, padding=1, rng=0), tn.ReLU(), tn.BatchNorm2d(3))
+    compiled = tn.compile(copy.deepcopy(plain), threads=1)
+    x = rng.standard_normal((n, 2, 5, 4))
+    dy = rng.standard_normal((n, 3, 5, 4))
+    for network in (plain, compiled):
+        network(x)
+        network.backward(dy)
+    for ours, theirs in zip(compiled.parameters(), plain.parameters(), strict=True):
+        np.testing.assert_allclose(ours.grad, theirs.grad, rtol=1e-9, atol=1e-11)

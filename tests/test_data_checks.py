@@ -1,13 +1,14 @@
 """First look, then act: whatever is wrong with an argument is said before anything changes."""
 
 import os
+import re
 
 import numpy as np
 import pytest
 from test_train import blobs, small_network
 
 import tinynet as tn
-from tinynet.data_checks import PROBE, checked_augmentation
+from tinynet.data_checks import PROBE, check_images, checked_augmentation
 from tinynet.inputs import as_input
 
 
@@ -395,3 +396,46 @@ def test_an_augmentations_own_error_stays_as_it_is():
         tn.fit(model, x, y, augment=fails, progress=False)
     with pytest.raises(TypeError, match="^fit: augment: expected it to return a NumPy array"):
         tn.fit(model, x, y, augment=lambda images, rng: None, progress=False)
+
+
+@pytest.mark.parametrize("wrong", [0, 3, 4, 8])
+def test_the_image_with_a_pixel_that_is_no_number_is_named(wrong, monkeypatch):
+    monkeypatch.setattr("tinynet.data_checks.BLOCK", 4)  # images looked at together
+    x = np.zeros((9, 2, 3), np.float32)
+    x[wrong, 1, 2] = np.inf
+    with pytest.raises(FloatingPointError, match=f"image {wrong}, with a pixel of inf$"):
+        check_images("here", x)
+    check_images("here", x[:wrong] if wrong else x[1:])
+
+
+@pytest.mark.parametrize("factor", [2.5, 0.4])
+def test_two_and_a_half_times_is_the_same_scale_yet(factor):
+    x = np.zeros((4, 1, 9, 6))
+    x[..., ::2] = 1.0
+    y = np.array([0, 1, 2, 0])
+    settings = dict(batch_size=2, epochs=1, progress=False)
+    tn.fit(small_network(), x, y, augment=lambda i, r: i * factor, **settings)
+    more = factor * 1.01 if factor > 1 else factor / 1.01
+    with pytest.raises(ValueError, match="on the scale of those it is given"):
+        tn.fit(small_network(), x, y, augment=lambda i, r: i * more, **settings)
+
+
+class Fixed(tn.Layer):
+    """Gives the same, whatever x."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def forward(self, x):
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "answer, got", [(np.ones((3, 3)), "(3, 3)"), ([[1, 2, 3]], "list"), (None, "NoneType")]
+)
+def test_what_are_no_logits(answer, got):
+    x, y = blobs(4)
+    with pytest.raises(ValueError, match=re.escape(f"logits (1, K) of one image, got {got}")):
+        tn.evaluate(Fixed(answer), x, y)
+    with pytest.raises(ValueError, match=re.escape(f"gives logits (N, K), got {got} for 4 images")):
+        tn.predict_proba(Fixed(answer), x)

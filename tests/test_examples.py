@@ -463,6 +463,7 @@ def test_benchmark_prints_its_table(arguments, rows):
         assert f"| {row} |" in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
 def test_benchmark_without_pytorch():
     code = "import runpy, sys; sys.modules['torch'] = None; "

@@ -465,3 +465,12 @@ def test_the_command_alone_lists_the_exercises():
     assert (listing.returncode, listing.stderr) == (1, "")
     assert listing.stdout.count("not begun") == len(NAMES)
     assert [line.split()[0] for line in listing.stdout.splitlines()[: len(NAMES)]] == NAMES
+
+
+def test_the_command_says_what_it_does(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        exercise.main(["--help"])
+    said = capsys.readouterr().out
+    assert said.startswith("usage: python -m tinynet.exercise")
+    for words in ("Check an exercise; without a name", "the exercise", "your file", *NAMES):
+        assert words in said

@@ -150,6 +150,7 @@ def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypat
 
 
 @COMPILED
+@pytest.mark.slow
 def test_pictures(example, tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     pictures = example("pictures")

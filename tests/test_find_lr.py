@@ -164,6 +164,15 @@ def test_wrong_settings(settings, words):
     assert model.training and all(p.grad is None for p in model.parameters())
 
 
+@pytest.mark.parametrize("name", ["lowest", "highest"])
+@pytest.mark.parametrize("rate", ["0.1", None, True, 1j, [0.1]])
+def test_rates_that_are_no_numbers(name, rate):
+    with pytest.raises(
+        TypeError, match=re.escape(f"find_lr: expected {name}, a number, got {rate!r}")
+    ):
+        find(network(), **{name: rate})
+
+
 def test_wrong_data():
     x, y = data()
     with pytest.raises(ValueError, match="find_lr: expected 50 labels, one for each image, got"):

@@ -217,7 +217,7 @@ def test_nothing_to_read(reader, kind, tmp_path):
         return
     path.touch()
     path.chmod(0)
-    for folder in list(tmp_path.parents)[:2]:  # pytest's own, which others cannot enter
+    for folder in list(tmp_path.parents)[:3]:  # pytest's own, which others cannot enter
         folder.chmod(0o755)
     tmp_path.chmod(0o755)
     root = os.geteuid() == 0  # who may read anything

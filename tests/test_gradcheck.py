@@ -485,7 +485,10 @@ class Tampered(tn.Sequential):
         return dx
 
 
-@pytest.mark.parametrize("name", ["10.weight", "15.bias"])
+@pytest.mark.parametrize(
+    "name",
+    ["15.bias", *(pytest.param(n, marks=pytest.mark.slow) for n in ("10.weight", "23.weight"))],
+)
 def test_one_percent_of_one_gradient_of_mnist_lite(name):
     network = Tampered(tn.models.mnist_lite(0), name, lambda grad: grad * 1.01)
     error = failure(network, normal((2, 1, 28, 28)), max_exact=PROJECTIONS)

@@ -189,6 +189,9 @@ def test_many_feature_maps_stand_in_several_rows():
     assert len(maps) == 60 and np.isnan(maps[47:]).all()
     expected = conv(tn.train.as_input(images(1)))[0]
     np.testing.assert_array_equal(maps[:47], expected)
+    for lines in figure.axes[1].collections:  # thick enough to be seen between the pixels
+        assert lines.get_linewidth().tolist() == [1.5] and lines.get_edgecolor()[0][0] == 128 / 255
+    assert not figure.axes[1].get_xticks().size and not figure.axes[1].get_yticks().size
     upright, level = (lines.get_segments() for lines in figure.axes[1].collections)
     assert [line[:, 0].tolist() for line in upright] == [[8 * i - 0.5] * 2 for i in range(1, 20)]
     assert [line[:, 1].tolist() for line in level] == [[8 * i - 0.5] * 2 for i in (1, 2)]
@@ -197,6 +200,16 @@ def test_many_feature_maps_stand_in_several_rows():
     more = figure.get_figheight() - one_row.get_figheight()
     assert more == pytest.approx(2 * 8 / 20)  # two rows of squares, 20 of them over 8 inches
     assert figure.axes[1].get_title(loc="left").startswith(f"0: {conv}: 47 × 8×8, from ")
+
+
+def test_feature_maps_use_the_width_they_have():
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    for layers, full in ([tn.Conv2d(1, 47, 1, rng=0)], 8.0), ([*small_network()], 8 / 2):
+        figure = plot.feature_maps(tn.Sequential(*layers), images(1)[0])
+        FigureCanvasAgg(figure).draw()
+        inches = figure.axes[1].get_window_extent().width / figure.dpi
+        assert inches > 0.97 * full  # too low a figure would make its maps smaller
 
 
 def bars(axes):
@@ -511,7 +524,8 @@ def test_a_layer_that_breaks_the_contract_is_named(how, answer):
         assert state(model) == before
 
 
-def every_picture():
+@pytest.fixture(scope="module")
+def pictures():
     """{name of the function: a figure of it}"""
     rng, model, x = np.random.default_rng(0), small_network(), images(6)
     probabilities, labels = rng.dirichlet(np.ones(10), 30), np.arange(30) % 10
@@ -533,11 +547,10 @@ def every_picture():
     }
 
 
-def test_what_is_written_stays_in_the_picture_and_apart():
+def test_what_is_written_stays_in_the_picture_and_apart(pictures):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
 
-    pictures = every_picture()
     assert {*pictures, "worst_mistakes"} == set(plot.__all__)
     for name, figure in pictures.items():
         canvas = FigureCanvasAgg(figure)
@@ -556,9 +569,17 @@ def test_what_is_written_stays_in_the_picture_and_apart():
                 assert wide < 1 or high < 1, (name, texts[i])
 
 
-def test_training_and_test_are_told_apart():
+def test_what_stands_beside_values_is_small(pictures):
+    texts = [t for name in ("histograms", "confusion_matrix") for axes in pictures[name].axes
+             for t in axes.texts]  # fmt: skip
+    texts += [axes.yaxis.label for axes in pictures["histograms"].axes]
+    texts += [axes.title for name in ("digits", "mistakes") for axes in pictures[name].axes]
+    assert {text.get_fontsize() for text in texts if text.get_text()} == {8.0}
+
+
+def test_training_and_test_are_told_apart(pictures):
     """By colour, line and mark, for those who see no colours and those who print in black."""
-    for axes in every_picture()["history"].axes[:2]:
+    for axes in pictures["history"].axes[:2]:
         training, test = axes.lines
         for look in ("color", "linestyle", "marker"):
             assert getattr(training, f"get_{look}")() != getattr(test, f"get_{look}")()

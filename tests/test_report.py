@@ -235,6 +235,7 @@ def without_style(text):
     return re.sub(r"<style>.*</style>|class=.digits?.", "", text, flags=re.DOTALL)
 
 
+@pytest.mark.slow
 def test_a_page_of_letters(tmp_path):
     folder, text = run_on(tmp_path, "EMNIST", "emnist-letters-", "test", 26)
     x, y = tn.datasets.mnist(tmp_path)[1]
@@ -262,6 +263,7 @@ def test_a_page_of_letters(tmp_path):
     assert re.match(rf"What .* of test letter 0, an? {names[y[0]]}, ", page.text["feature-maps"][1])
 
 
+@pytest.mark.slow
 def test_a_page_of_fashion(tmp_path):
     _, text = run_on(tmp_path, "FashionMNIST", "", "t10k", 10)
     y = tn.datasets.mnist(tmp_path)[1][1]

@@ -14,7 +14,7 @@ import pytest
 from cases import normal, wide_network
 
 import tinynet as tn
-from tinynet.compiled import jit, stages
+from tinynet.compiled import jit, stages, threads
 from tinynet.compiled.threads import chunk_count, run, share, take
 
 INTERPRETED = bool(numba.config.DISABLE_JIT)
@@ -81,11 +81,28 @@ def test_an_error_of_the_caller_leaves_the_helpers_working():
     def wrong(team, thread):
         raise KeyError("thread 0")
 
-    for threads in (1, 3):
+    for many in (1, 3):
         with pytest.raises(KeyError, match="thread 0"):
-            run(wrong, 10, threads)
-        network = tn.compile(wide_network(), threads=threads)
+            run(wrong, 10, many)
+        network = tn.compile(wide_network(), threads=many)
         network(normal((4, 2, 9, 9)))
+
+
+@pytest.mark.skipif(INTERPRETED, reason="one thread does it all")
+def test_as_many_helpers_as_are_asked_for(monkeypatch):
+    class Worker:
+        def __init__(self, number, team):
+            self.number, self.woken = number, 0
+
+        def wake(self):
+            self.woken += 1
+
+    workers = []
+    monkeypatch.setattr(threads, "_workers", workers)
+    monkeypatch.setattr(threads, "_Worker", Worker)
+    for count in (2, 1, 3, 0):
+        threads._wake(count)
+    assert [(worker.number, worker.woken) for worker in workers] == [(1, 3), (2, 2), (3, 1)]
 
 
 @pytest.mark.skipif(INTERPRETED, reason="one thread does it all")
@@ -232,8 +249,9 @@ def test_memory_stays_where_sizes_and_dtypes_take_turns():
     assert len(network.stages[0].plans) <= stages.PLANS
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
-@pytest.mark.parametrize("kernels", ["few", pytest.param("convolutions", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kernels", ["few", "convolutions"])
 def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(kernels, tmp_path):
     def run():
         command = [sys.executable, "-c", PROGRAM, kernels]

@@ -961,3 +961,11 @@ def test_a_network_of_relus_takes_any_shape(x):
     assert isinstance(run(model, x), str) == isinstance(run(tn.compile(model), x), str)
     if not isinstance(run(model, x), str):
         same(run(tn.compile(model), x), run(model, x))
+
+
+def test_a_buffer_that_is_no_array_is_refused_before_kernels_are_prepared():
+    class Counting(tn.Layer):
+        buffer_names = ("count",)
+
+    with pytest.raises(TypeError, match="Counting: expected the buffer count, which buffer_names"):
+        tn.compile(tn.Sequential(tn.ReLU(), Counting()))

@@ -292,6 +292,10 @@ def test_terminals_get_a_live_bar(capsys, monkeypatch):
             bar.step("loss=0.5")
     err = capsys.readouterr().err
     assert "Epoch 1/1: 100%" in err and "loss=0.5" in err and "\r" in err
+    with Bar(5, "Epoch 1/1", done=3) as bar:  # an epoch that goes on
+        bar.step()
+        assert (bar.bar.initial, bar.bar.n) == (3, 4)
+    assert " 80%" in capsys.readouterr().err
 
 
 def test_a_bar_that_is_not_wanted_is_silent(capsys):
@@ -321,3 +325,24 @@ def test_one_epoch_of_mnist():
     history = tn.fit(tn.compile(model), *train, test=test, epochs=1, progress=False)
     assert history[0]["test_accuracy"] > 0.975
     assert tn.evaluate(model, test[0][:500], test[1][:500]).accuracy > 0.97  # plain, as well
+
+
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ([5], "image 5"),
+        ([5, 7], "image 5 and 1 more of 4"),
+        ([2, 4, 5, 6, 7], "image 2"),  # alone in its batch
+    ],
+)
+def test_the_images_whose_logits_are_no_numbers_are_counted(wrong, words):
+    class Logits(tn.Layer):
+        """NaN where the image is all 255."""
+
+        def forward(self, x):
+            return np.where(x.max(axis=(1, 2, 3)) > 2.7, np.nan, 0.5)[:, None] * np.ones((1, 3))
+
+    x = np.zeros((9, 4, 4), np.uint8)
+    x[wrong] = 255
+    with pytest.raises(FloatingPointError, match=f"finite logits, got nan for {words}$"):
+        tn.predict_proba(tn.Sequential(Logits()), x, batch_size=4)
