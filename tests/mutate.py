@@ -46,6 +46,7 @@ import pytest
 from mutants import Mutant, mutants, mutated
 
 ROOT = Path(__file__).resolve().parent.parent
+PASSED = pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED
 OUTPUT = "output.txt"  # of the last run, in its tree
 MEMORY = 16 << 30  # bytes of address space for a run
 PYTHON = {"NUMBA_DISABLE_JIT": "1"}  # kernels run as Python,
@@ -193,7 +194,7 @@ class Reach:
         if not out.exists():
             run(record, tree, self.environment, path, out, limit=3600)
         code, seconds, reached = json.loads(out.read_text()) if out.exists() else (None, {}, {})
-        if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED):
+        if code not in PASSED:
             out.unlink(missing_ok=True)
             sys.exit(f"{(tree / OUTPUT).read_text()}\n{path} fails without a mutant")
         self.seconds |= seconds
@@ -249,7 +250,7 @@ def tried(mutant, reaches, options, tree):
                 environment = {"NUMBA_CACHE_DIR": str(tree / "cache of a mutant"), **environment}
             count += len(functions)
             code = run(notice, tree, environment, functions, limit=options.limit + 10 * seconds)
-            if code != 0:
+            if code not in PASSED:
                 result = "timed out" if code is None else "killed"
                 break
     finally:
