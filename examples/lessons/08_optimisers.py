@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 8 · RMSProp, Adam, AdamW: an optimiser of your own
 #
-# - **Time:** 40 minutes
+# - **Time:** 35 minutes
 # - **Before:** lesson 7 (learning rate, momentum, the one-cycle schedule); the geometric series
 #   $1 + \beta + \dots + \beta^{t-1} = \frac{1-\beta^t}{1-\beta}$; mean and standard deviation
 # - **After:** you can write RMSProp, Adam and AdamW, say where the factor $1 - \beta^t$ comes from,
@@ -436,8 +436,8 @@ assert decay > 0.98
 # ## Experiment
 #
 # Predict, then run: the loss is multiplied by 100. Which of the four notice? Which learning rate
-# gives SGD back what it had? Then, with the scale back at 1: how far up can Adam's rate go before
-# the accuracy falls to that of guessing, and how far SGD's?
+# gives SGD back what it had? Then watch, with the scale back at 1: how far up can SGD's rate go
+# before the accuracy falls to that of guessing, and how far Adam's?
 
 # %%
 method, max_lr, loss_scale = "Adam", 0.03, 100.0  # Change: "SGD", 0.1; scale 1, 0.01; rates
@@ -446,9 +446,32 @@ print(f"{method}, rate {max_lr}, loss times {loss_scale}: ", end="")
 print(f"accuracy {accuracy:.1%}" if np.isfinite(accuracy) else "explodes")
 
 # %% [markdown]
+# ## Questions
+#
+# **Question 1.** How much memory do weights, gradients and the optimiser's own arrays take in
+# float32: for tinynet's network of 11,950 parameters and for a language model of 7 billion, with
+# plain SGD, SGD with momentum, and Adam?
+#
+# **Question 2.** `tn.OneCycleLR` changes $\beta_1$ at every step, from 0.95 to 0.85 and back. Our
+# Adam (and PyTorch's) divides by $1 - \beta_1^t$ with the $\beta_1$ of the moment. Is that still
+# the sum of the weights?
+#
+# **Question 3.** The published run: AdamW, weight decay 0.005, one-cycle with the peak 0.005, 20
+# epochs of 469 steps. How much does the decay alone shrink a weight that gets no gradient? Is that
+# strong? What would L2 of the same size do to a weight whose gradients have the size 0.001?
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### What the experiment shows
+
+# %% [markdown]
 # The adaptive ones do not notice: the factor cancels, and only $\varepsilon$ and rounding make a
 # difference, by which a few digits change sides. SGD needs a hundredth of its learning rate, and is
 # then where it was.
+#
+# SGD still trains at 0.3, and explodes at 1. Adam does not explode at 50, more than 1,000 times its
+# best rate, and more than three digits in four are read right even then: steps are some $\eta$ long
+# and not longer, the schedule makes them small in the end, and BatchNorm divides by the size of
+# whatever the weights have become.
 
 # %%
 for name, lr in [("SGD", 0.001), ("Adam", 0.03)]:
@@ -456,17 +479,19 @@ for name, lr in [("SGD", 0.001), ("Adam", 0.03)]:
     print(f"{name:4} loss times 100, rate {lr}: {scaled[0]:.1%}; as in the table: {plain[0]:.1%}")
     np.testing.assert_allclose(scaled, plain, atol=0.02)
 
-# %% [markdown]
-# ## Questions
-#
-# **Question 1.** How much memory do weights, gradients and the optimiser's own arrays take in
-# float32: for tinynet's network of 11,950 parameters and for a language model of 7 billion, with
-# plain SGD, SGD with momentum, and Adam?
+for name, lr in [("SGD", 0.3), ("SGD", 1.0), ("Adam", 0.5), ("Adam", 50.0)]:
+    accuracy = train(0, METHODS[name][0], lr)[0]
+    exploded = np.isnan(accuracy)
+    print(f"{name:4} rate {lr:4}: {'explodes' if exploded else f'{accuracy:.1%}'}")
+    assert exploded == ((name, lr) == ("SGD", 1.0)) and not accuracy < 0.75
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 1
 
 # %% [markdown]
-# **Answer 1.** Four bytes for each number. Plain SGD keeps nothing, momentum one array for each
-# parameter, Adam two. For the small network it does not matter. For the large one, Adam's averages
-# are twice as large as the model.
+# Four bytes for each number. Plain SGD keeps nothing, momentum one array for each parameter, Adam
+# two. For the small network it does not matter. For the large one, Adam's averages are twice as
+# large as the model.
 
 # %%
 for parameters in (11_950, 7_000_000_000):
@@ -479,16 +504,14 @@ adam = Adam([w], lr=0.001)
 adam.step()
 assert adam.m[w].nbytes + adam.v[w].nbytes == 2 * w.data.nbytes == 2 * 4 * 11_950
 
-# %% [markdown]
-# **Question 2.** `tn.OneCycleLR` changes $\beta_1$ at every step, from 0.95 to 0.85 and back. Our
-# Adam (and PyTorch's) divides by $1 - \beta_1^t$ with the $\beta_1$ of the moment. Is that still
-# the sum of the weights?
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 2
 
 # %% [markdown]
-# **Answer 2.** No. The 0 at the start is multiplied by each step's own $\beta_1$, so its weight is
-# the product of all of them, and the others add up to 1 minus this product. With a constant
-# gradient of 1, $\hat m$ should be 1. In a short cycle the usual factor is off by a fifth for some
-# steps; in a long one $\beta_1$ has hardly moved by the time when correction no longer matters.
+# No. The 0 at the start is multiplied by each step's own $\beta_1$, so its weight is the product of
+# all of them, and the others add up to 1 minus this product. With a constant gradient of 1,
+# $\hat m$ should be 1. In a short cycle the usual factor is off by nearly a fifth at worst; in a
+# long one $\beta_1$ has hardly moved by the time when correction no longer matters.
 
 # %%
 for steps in (94, 9380):  # this lesson's runs; the published one's 20 epochs
@@ -506,17 +529,15 @@ for steps in (94, 9380):  # this lesson's runs; the published one's 20 epochs
     print(f"{steps:4} steps: with 1 − β₁ᵗ off by up to {off.max():.2%}, at step {off.argmax() + 1}")
     np.testing.assert_allclose(exact, 1, rtol=1e-9)
 
-# %% [markdown]
-# **Question 3.** The published run: AdamW, weight decay 0.005, one-cycle with the peak 0.005, 20
-# epochs of 469 steps. How much does the decay alone shrink a weight that gets no gradient? Is that
-# strong? What would L2 of the same size do to a weight whose gradients have the size 0.001?
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 3
 
 # %% [markdown]
-# **Answer 3.** Each step multiplies by $1 - \eta_t\lambda$; the product is about
-# $e^{-\lambda\sum\eta_t}$. That is a mild pull: in the whole run the weight loses about a ninth.
-# With L2 in Adam, $\lambda w$ is divided by 0.001, and the pull is up to 1,000 times as strong, as
-# long as $\lambda w$ is small beside the gradient; beyond that the weight goes to 0 by steps of
-# $\eta$. The same $\lambda$ means something else in each.
+# Each step multiplies by $1 - \eta_t\lambda$; the product is about $e^{-\lambda\sum\eta_t}$. That
+# is a mild pull: in the whole run the weight loses about a ninth. With L2 in Adam, $\lambda w$ is
+# divided by 0.001, and the pull is 1,000 times as strong, as long as $\lambda w$ is small beside
+# the gradient; beyond that the weight goes to 0 by steps of about $\eta$. The same $\lambda$ means
+# something else in each.
 
 # %%
 w = tn.Parameter(np.ones(1))
@@ -532,7 +553,12 @@ print(f"weight 1 → {w.data[0]:.4f}; by the formula {np.exp(-0.005 * sum(rates)
 np.testing.assert_allclose(w.data[0], np.exp(-0.005 * sum(rates)), rtol=1e-4)
 
 # %% [markdown]
-# **Where to go.** Write tinynet's own optimiser: exercise
-# [`sgd`](../exercises/sgd.py), which has momentum, Nesterov and weight decay (the L2 kind), and
-# [`one_cycle`](../exercises/one_cycle.py). The next lesson is
-# [9 · A layer of your own](09_your_own_layer.py).
+# ## Where to go
+#
+# - **Exercises:** [`sgd.py`](../exercises/sgd.py): its weight decay is the L2 kind, and
+#   `python -m tinynet.exercise sgd` in that folder notices if you write AdamW's. And
+#   [`one_cycle.py`](../exercises/one_cycle.py), the schedule that all four have shared.
+# - **Draw:** run [`python examples/draw.py`](../draw.py). The network there was trained with SGD.
+#   Nothing of how it was trained can be seen on the page: an optimiser is a way to the weights, and
+#   no part of the network.
+# - **Next:** [lesson 9](09_your_own_layer.py): write a layer of your own.

@@ -1,9 +1,10 @@
 # %% [markdown]
 # # 12 · Over- and underfitting, and what helps
 #
-# - **Time:** 40 minutes
+# - **Time:** 30 minutes
 # - **Before:** lesson 9 (a layer of your own), lesson 11 (error bars, choosing on held-out digits);
-#   mean and variance, fitting a line by least squares, coordinates in a rotated basis
+#   mean and variance, fitting a line by least squares; for the derivation coordinates in a rotated
+#   basis. Who lacks these may take the gap's formula as given: the cell measures it
 # - **After:** you can tell over- from underfitting by two curves, derive how the gap between them
 #   grows with parameters and shrinks with examples, write dropout, and say what weight decay,
 #   dropout, augmentation and early stopping are worth
@@ -161,7 +162,7 @@ np.testing.assert_allclose(dropped.mean(), 1, atol=0.02)
 
 def pooled(images):
     """(n, 28, 28) to (n, 196): the mean of 2×2 pixels, normalised as `tn.fit` does it."""
-    return as_input(images).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+    return tn.AvgPool2d(2)(as_input(images)).reshape(-1, 196)
 
 
 first_half = pooled(held_images[:2500]), held_labels[:2500]
@@ -181,7 +182,7 @@ def train(seed, width=64, n=500, steps=500, weight_decay=0.0, dropout=0.0, augme
     if dropout:
         layers.insert(2, Dropout(dropout, rng))
     model, loss = tn.Sequential(*layers), tn.CrossEntropyLoss()
-    optimizer = tn.SGD(model.parameters(), 0.03, momentum=0.9, weight_decay=weight_decay)
+    optimizer = tn.SGD(model.parameters(), 0.02, momentum=0.9, weight_decay=weight_decay)
     as_they_are, history, step = pooled(images[:n]), [], 0
     while step < steps:
         x = as_they_are if augment is None else pooled(augment(images[:n], rng))
@@ -229,7 +230,7 @@ assert mean[-1, 1, 1] < mean[lowest, 1, 1] + 0.005
 # ## Against the width, and against the number of examples
 
 # %%
-widths, numbers = [1, 2, 4, 8, 16, 64], [100, 500, 1000, 2000]
+widths, numbers = [2, 4, 8, 16, 64], [100, 500, 1000, 2000]
 plain = watched[:, -1]  # (seeds, sets, 2): width 64, 500 digits, to the end
 by_width = [[train(seed, width=width)[-1] for seed in range(3)] for width in widths[:-1]]
 by_width = np.array([*by_width, plain])  # (settings, seeds, sets, 2)
@@ -263,13 +264,13 @@ for name, places, found in [("width", widths, by_width), ("digits", numbers, by_
         print(f"{validation.mean():.1%} ± {validation.std(ddof=1):.1%}, gap ", end="")
         print(f"{(validation - training).mean():.1%}")
 errors = by_width[..., 1].mean(axis=1)  # (widths, sets)
-assert errors[0, 0] > 0.5 and (np.diff(errors[:, 1]) < 0).all()
+assert errors[0, 0] > 0.3 and (np.diff(errors[:, 1]) < 0).all()
 gaps = (by_number[:, :, 1, 1] - by_number[:, :, 0, 1]).mean(axis=1)  # (numbers,)
 assert (np.diff(gaps) < 0).all()
 
 # %% [markdown]
-# - **Widths 1 and 2 underfit**: the training error itself is large. (There is a gap, too: one does
-#   not exclude the other.)
+# - **Width 2 underfits**: the training error itself is large. (There is a gap, too: one does not
+#   exclude the other.)
 # - **From width 8 on the digits are known nearly by heart**, and every further unit should, by the
 #   theory, make things worse. It does not: the widest network has the lowest validation error. The
 #   formula is that of least squares with $p < n$. A wide network can read 500 digits right in many
@@ -350,9 +351,8 @@ figure.tight_layout()
 # - **Weight decay and early stopping** do nothing for the error that can be told from noise. For
 #   the *loss* both do much: the network is less sure of its wrong answers. Whoever uses the
 #   probabilities should have one of them.
-# - **Dropout** reads more digits right in all three seeds, by about two standard errors. As in
-#   lesson 8: of two equal methods, one or the other wins three of three in one case of four.
-#   Perhaps it helps; more seeds would tell.
+# - **Dropout** is worth about a point in each seed: little, and probably real. (That three seeds
+#   agree so well is luck. They share the same 2,500 digits, and chance is in those, too.)
 # - None of this is a law. It holds for one small network on 500 digits. Look at both errors of a
 #   network before you reach for a remedy.
 
@@ -361,7 +361,7 @@ changes = {name: found[:, 2] - plain[:, 2] for name, found in outcome.items()}  
 assert (changes["augmentation"][:, 1] < -0.02).all() and (changes["1,000 digits"][:, 1] < 0).all()
 for name in ("weight decay", "early stopping"):
     assert abs(changes[name][:, 1].mean()) < 0.01 and changes[name][:, 0].mean() < -0.05
-assert -0.02 < changes["dropout"][:, 1].mean() < 0.01
+assert -0.025 < changes["dropout"][:, 1].mean() < 0
 for name, change in changes.items():
     error = change[:, 1].std(ddof=1) / np.sqrt(3)
     print(f"{name:15} changes the error by {change[:, 1].mean():+.1%} ± {error:.1%}", end="")
@@ -371,11 +371,11 @@ for name, change in changes.items():
 # ## Experiment
 #
 # With augmentation no two epochs are the same, and the network is not done after 500 steps. Watch
-# both errors at the end of 500, 1,000 and 2,000 steps. Is it over- or underfitting then? Does
-# weight decay help beside it? Does a width of 16 suffer from it, and one of 4?
+# both errors at the end of 500, 1,000 and 1,500 steps. Is it over- or underfitting then? Does
+# weight decay still help beside it? And what does augmentation do for a width of 4?
 
 # %%
-steps, width, decay = 1000, 64, 0.0  # Change: steps 500, 2000; width 4, 16; decay 0.003
+steps, width, decay = 1000, 64, 0.0  # Change: steps 500, 1500; width 4; weight decay 0.003, 0.01
 how = dict(augment=augmentation(1.0))  # Change: {}, or strength 0.5, 2
 training, _, second = train(0, width, steps=steps, weight_decay=decay, every=steps, **how)[-1]
 print(f"training: loss {training[0]:.2f}, error {training[1]:.1%}; ", end="")
@@ -385,12 +385,53 @@ print(f"held out: loss {second[0]:.2f}, error {second[1]:.1%}")
 # ## Questions
 #
 # **Question 1.** At width 64 the training error is 0 %, the validation error 15 %; at width 4 they
-# are 11 % and 33 %. The narrow network has the larger gap. Does it need dropout more?
+# are 7 % and 32 %. The narrow network has the larger gap. Does it need dropout more?
+#
+# **Question 2.** In the rotated coordinates of the derivation, least squares estimates one
+# coefficient as $z = c + \varepsilon$, with noise of variance $\sigma^2$. Weight decay makes
+# $\frac{z}{1+\lambda}$ of it (it minimises $(z - w)^2 + \lambda w^2$). Which $\lambda$ gives the
+# smallest mean squared error, and can it be 0?
+#
+# **Question 3.** Somebody has 1,000 labelled digits, and keeps 500 of them for early stopping. Well
+# spent?
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### What the experiment shows
 
 # %% [markdown]
-# **Answer 1.** No. A training error of 11 % says that it lacks units already, and dropout takes
-# away half of them in each step. The gap shrinks, because the training error rises; what we want is
-# the sum of the two. It needs more units: the wider networks have the smaller gap, too.
+# At width 64 the error falls until 1,500 steps, for the network is shown new pictures all the time.
+# But the digits as they are it knows by heart even so: in the end this is overfitting again, and
+# the loss is better with weight decay beside it. (That is one seed; the loss shows it more clearly
+# than the error does.)
+#
+# Width 4 has nothing to spare. Augmentation makes its task harder: the training error more than
+# doubles, and the held-out error stays where it was, within the noise.
+
+# %%
+longer = dict(steps=1500, every=500, augment=augmentation(1.0))
+warped, decayed = train(0, **longer), train(0, **longer, weight_decay=0.003)  # (times, sets, 2)
+for name, found in [("augmentation", warped), ("with weight decay", decayed)]:
+    for count, (training, _, second) in zip((500, 1000, 1500), found, strict=True):
+        print(f"{name:17} {count:5} steps: training error {training[1]:5.1%}, ", end="")
+        print(f"held out {second[1]:.1%}, loss {second[0]:.2f}")
+assert warped[-1, 2, 1] < warped[0, 2, 1] and decayed[-1, 2, 0] < warped[-1, 2, 0]
+
+narrow = np.array([train(s, width=4, augment=augmentation(1.0))[-1] for s in range(3)])
+plain_narrow = by_width[widths.index(4)]
+for name, found in [("width 4", plain_narrow), ("width 4, augmented", narrow)]:
+    training, second = found[:, 0, 1], found[:, 2, 1]
+    print(f"{name:18} training error {training.mean():.1%}, ", end="")
+    print(f"held out {second.mean():.1%} ± {second.std(ddof=1):.1%}")
+harder, elsewhere = (narrow - plain_narrow)[:, [0, 2], 1].mean(axis=0)
+assert harder > 0.05 > abs(elsewhere)
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 1
+
+# %% [markdown]
+# No. A training error of 7 % says that it lacks units already, and dropout takes away half of them
+# in each step. The gap shrinks, because the training error rises; what we want is the sum of the
+# two. It needs more units: the wider networks have the smaller gap, too.
 
 # %%
 narrow = by_width[widths.index(4)]  # (seeds, sets, 2)
@@ -403,16 +444,13 @@ for name, found in [("width 4", narrow), ("width 4, dropout 0.5", dropped)]:
 assert (dropped[:, 1, 1] > narrow[:, 1, 1] + 0.05).all()
 assert (dropped[:, 0, 1] > narrow[:, 0, 1] + 0.05).all()
 
-# %% [markdown]
-# **Question 2.** In the rotated coordinates of the derivation, least squares estimates one
-# coefficient as $z = c + \varepsilon$, with noise of variance $\sigma^2$. Weight decay makes
-# $\frac{z}{1+\lambda}$ of it (it minimises $(z - w)^2 + \lambda w^2$). Which $\lambda$ gives the
-# smallest mean squared error, and can it be 0?
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 2
 
 # %% [markdown]
-# **Answer 2.** With $s = \frac{1}{1+\lambda}$ the error is $(sz - c)^2$, on average
-# $(1-s)^2 c^2 + s^2\sigma^2$: what is lost of the truth, and what is left of the noise. The
-# derivative $-2(1-s)c^2 + 2s\sigma^2$ is 0 at $s = \frac{c^2}{c^2+\sigma^2}$, that is at
+# With $s = \frac{1}{1+\lambda}$ the error is $(sz - c)^2$, on average $(1-s)^2 c^2 + s^2\sigma^2$:
+# what is lost of the truth, and what is left of the noise. The derivative
+# $-2(1-s)c^2 + 2s\sigma^2$ is 0 at $s = \frac{c^2}{c^2+\sigma^2}$, that is at
 # $\lambda = \sigma^2/c^2$. Never 0: a little decay always pays, and the more, the more noise there
 # is. Too much costs the truth, as it did in the table above.
 
@@ -426,15 +464,14 @@ print(f"best λ {best:.2f}, by formula {sigma**2 / c**2}; ", end="")
 print(f"error there {min(errors):.3f}, without decay {errors[0]:.3f}")
 np.testing.assert_allclose(best, sigma**2 / c**2, atol=0.05)
 
-# %% [markdown]
-# **Question 3.** Somebody has 1,000 labelled digits, and keeps 500 of them for early stopping. Well
-# spent?
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 3
 
 # %% [markdown]
-# **Answer 3.** Not here: the 500 are worth much more as training digits than the stop is. (We had
-# 2,500 for the choice; with 500 it would be worse.) But without any held-out digits one would not
-# know that there is a gap. A way out is to choose the number of steps with 500 held out, and then
-# to train once more, on all 1,000.
+# Not here: the 500 are worth much more as training digits than the stop is. (We had 2,500 for the
+# choice; with 500 it would be worse.) But without any held-out digits one would not know that
+# there is a gap. A way out is to choose the number of steps with 500 held out, and then to train
+# once more, on all 1,000.
 
 # %%
 for name in ("early stopping", "1,000 digits"):
@@ -442,7 +479,12 @@ for name in ("early stopping", "1,000 digits"):
 assert (outcome["1,000 digits"][:, 2, 1] < outcome["early stopping"][:, 2, 1]).all()
 
 # %% [markdown]
-# **Where to go.** Change the strengths and the augmentation of a real recipe, and look at the gap
-# of a network of your own: `tn.fit` writes training and validation figures of each epoch into its
-# history, if you give it held-out digits as `test`. The next lesson is
-# [13 · Making it fast](13_fast.py).
+# ## Where to go
+#
+# - **Exercise:** none on overfitting itself. Instead give `tn.fit` some held-out digits as `test`,
+#   train a network of your own on 500 others, and plot both losses of the history that it returns.
+#   The weight decay of this lesson is a line of [`sgd.py`](../exercises/sgd.py).
+# - **Draw:** run [`python examples/draw.py`](../draw.py) and draw digits as you write them, then
+#   slanted, broken, with a flourish. How far does the network generalise to a hand that has not
+#   written any of its 60,000 digits?
+# - **Next:** [lesson 13](13_fast.py): from the plain convolution to the compiled one.
