@@ -263,7 +263,7 @@ def walk(make, angle=0.0, steep=25.0, steps=100):
 
 
 WALKERS = {"SGD": lambda p: tn.SGD(p, lr=0.03), "Adam": lambda p: Adam(p, lr=0.03)}
-figure, axes = plt.subplots(1, 4, figsize=(13, 3.3), sharex=True, sharey=True)
+figure, axes = plt.subplots(1, 4, figsize=(13, 3.9), sharex=True, sharey=True)
 a, b = np.meshgrid(np.linspace(-2.3, 1, 100), np.linspace(-2.3, 1, 100))
 for ax, (name, angle) in zip(axes, [(n, a) for n in WALKERS for a in (0, np.pi / 4)], strict=True):
     along, across = np.einsum("ji,jab->iab", turned(angle), np.stack([a, b]))
