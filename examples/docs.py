@@ -40,6 +40,7 @@ code {{ font-size: .92em; }}
 .output pre {{ background: none; border-left: 3px solid light-dark(#ccd, #446); }}
 .output img {{ max-width: 100%; background: #fff; }}
 .wide, math[display=block] {{ display: block; overflow-x: auto; }}
+summary {{ cursor: pointer; padding: .4rem 0; font-weight: bold; }}
 th, td {{ padding: .1rem .8rem .1rem 0; text-align: left; vertical-align: top; }}
 </style>
 {body}
@@ -104,8 +105,27 @@ def lesson(notebook, site):
         if cell.cell_type == "markdown":
             cell.source = mathml(relinked(cell.source, site))
     exporter = HTMLExporter(template_name="basic", exclude_anchor_links=True)
-    body, _ = exporter.from_notebook_node(notebook)
-    return body
+    parts = []
+    for heading, cells in folded(notebook.cells):
+        part = type(notebook)({**notebook, "cells": cells})
+        body, _ = exporter.from_notebook_node(part)
+        if heading:
+            body = f"<details>\n<summary>{html.escape(heading)}</summary>\n{body}\n</details>"
+        parts.append(body)
+    return "\n".join(parts)
+
+
+def folded(cells):
+    """[(heading, cells)]: what Jupyter hides below a heading, and with None what it shows."""
+    groups = [(None, [])]
+    for cell in cells:
+        if cell.metadata.get("jp-MarkdownHeadingCollapsed"):
+            groups.append((cell.source.lstrip("# "), []))
+            continue
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            groups.append((None, []))
+        groups[-1][1].append(cell)
+    return groups
 
 
 def mathml(markdown):

@@ -6,8 +6,10 @@
     python examples/mnist_lite.py --data-dir data/FashionMNIST
     python examples/mnist_lite.py --data-dir data/EMNIST --split letters
 
-Weights and history go to a new folder under runs/, so that no run overwrites another. --report
-adds a page about the run, which needs matplotlib: pip install matplotlib
+Weights and history go to a new folder under runs/, so that no run overwrites another. The tests
+after each epoch, in the history and on the page too, are there to be seen and choose nothing: the
+weights are those at the end. To choose, hold out digits of the training set, with --validate.
+--report adds a page about the run, which needs matplotlib: pip install matplotlib
 
 A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the same weights:
 
@@ -133,6 +135,7 @@ def main(options):
     best = max(accuracies)
     print(f"Last Test Accuracy: {accuracies[-1]:.2%}")
     print(f"Best Test Accuracy: {best:.2%} (epoch {accuracies.index(best) + 1})")
+    print("(The best is there to be seen and chose nothing: the weights are those at the end.)")
     print(f"Weights and history: {folder}")
     if options.report:
         everything = {"run": folder.name} | vars(options) | settings

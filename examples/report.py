@@ -19,6 +19,10 @@ import tinynet as tn
 MISTAKES = 24  # shown, at most
 MANY = 12  # classes, more than which make a table of small cells
 DIGITS = list("0123456789")
+SEEN = (
+    "The tests after each epoch are there to be seen and chose nothing: the weights are those at "
+    "the end. The best of several tests is too good to be reported as the result."
+)
 AN = set("8AEFHILMNORSXaefhilmnorsx")  # spoken with a vowel first: an A, an 8
 
 
@@ -72,7 +76,7 @@ def result(history):
         f"{len(history)} epochs took": f"{seconds:.1f} s",
     }
     items = [f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in numbers.items()]
-    return f'<dl class="numbers">{"".join(items)}</dl>'
+    return f'<dl class="numbers">{"".join(items)}</dl>\n<p>{SEEN}</p>'
 
 
 def versions():
@@ -106,7 +110,8 @@ def curves(history):
     ]
     header = [name.replace("_", " ").replace("lr", "rate") for name in names]
     return (
-        picture("Curves", tn.plot.history(history), alt)
+        f"<p>{SEEN}</p>\n"
+        + picture("Curves", tn.plot.history(history), alt)
         + f"<details><summary>As a table</summary>\n{table('Epochs', header, rows)}</details>"
     )
 

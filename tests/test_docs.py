@@ -77,3 +77,4 @@ def test_the_site_is_whole(tmp_path):
                 assert unquote(fragment) in pages[there].ids, (path, link)
         if path.parent.name == "lessons":
             assert "math" in page.tags and "img" in page.tags, path
+            assert page.tags.count("details") == page.tags.count("summary") >= 3, path

@@ -79,6 +79,7 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
         line.startswith(f"Best Test Accuracy: {max(accuracies, key=percent)} (epoch")
         for line in lines
     )
+    assert any("to be seen and chose nothing" in line for line in lines)
     assert "Epoch 2/2: 100%" in done.stderr and "Testing: 100%" in done.stderr
 
     (folder,) = (tmp_path / "runs").iterdir()

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numba
+import numpy as np
 import pytest
+
+import tinynet as tn
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "examples" / "lessons"
@@ -21,8 +24,12 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 INTERPRETED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="hours when interpreted")
 
 
+TEXT = " [markdown]"
+FOLDED = " [markdown] jp-MarkdownHeadingCollapsed=true"  # Jupyter hides what comes below a heading
+
+
 class Cell(NamedTuple):
-    kind: str  # "text" or "code"
+    kind: str  # "text", "folded" (a heading above what is hidden at first) or "code"
     source: str  # of text, without the "# " of each line
 
 
@@ -33,18 +40,28 @@ def cells(path):
     result = []
     for part in parts:
         mark, source = part.split("\n", 1)
-        assert mark in ("", " [markdown]"), f"unknown cell marker: # %%{mark}"
+        assert mark in ("", TEXT, FOLDED), f"unknown cell marker: # %%{mark}"
         if mark:
             lines = source.strip().split("\n")
             assert all(line == "#" or line.startswith("# ") for line in lines), part
-            result.append(Cell("text", "\n".join(line[2:] for line in lines)))
+            kind = "folded" if mark == FOLDED else "text"
+            result.append(Cell(kind, "\n".join(line[2:] for line in lines)))
         else:
             result.append(Cell("code", source.strip() + "\n"))
     return result
 
 
 def text(path):
-    return "\n\n".join(cell.source for cell in cells(path) if cell.kind == "text")
+    return "\n\n".join(cell.source for cell in cells(path) if cell.kind != "code")
+
+
+def minutes_to_read(path):
+    """180 words a minute, half a minute for a formula on a line of its own, 15 lines of code."""
+    words = re.sub(r"\$\$.+?\$\$", "", text(path), flags=re.DOTALL).split()
+    displayed = sum(bool(display) for display, _ in formulas(text(path)))
+    code = [cell.source for cell in cells(path) if cell.kind == "code"]
+    lines = [line for source in code for line in source.split("\n") if line.strip()]
+    return len(words) / 180 + displayed / 2 + len(lines) / 15
 
 
 def formulas(words):
@@ -60,8 +77,7 @@ def listed():
 
 
 def test_the_readme_lists_the_lessons():
-    assert listed() == sorted(listed()) and len(listed()) == 10
-    assert LESSONS and {path.name for path in LESSONS} == set(listed())
+    assert LESSONS and [path.name for path in LESSONS] == listed()
 
 
 @each_lesson
@@ -73,7 +89,8 @@ def test_the_header(path):
     points = re.findall(r"^- \*\*(\w+):\*\* (.+)$", header.source, re.MULTILINE)
     assert [name for name, _ in points] == ["Time", "Before", "After", "Code"]
     minutes = re.fullmatch(r"(\d+) minutes", points[0][1])
-    assert minutes and 15 <= int(minutes[1]) <= 40
+    assert minutes and 15 <= int(minutes[1]) <= 45
+    assert abs(int(minutes[1]) - minutes_to_read(path)) <= 5, minutes_to_read(path)
 
 
 @each_lesson
@@ -94,18 +111,57 @@ def test_the_experiment(path):
 
 
 @each_lesson
-def test_questions_have_answers(path):
-    headings = re.findall(r"^## (.+)$", text(path), re.MULTILINE)
-    assert headings[-1] == "Questions"
+def test_questions_have_answers_that_are_folded(path):
+    parts = cells(path)
     last = text(path).split("\n## Questions\n")[1]
     questions = re.findall(r"\*\*Question (\d)\.\*\*", last)
-    answers = re.findall(r"\*\*Answer (\d)\.\*\*", last)
-    assert questions == answers == ["1", "2", "3"][: len(questions)] and len(questions) >= 2
-    for number in questions:  # in cells of their own, so that one can stop and think in between
-        question, answer = (f"**{word} {number}.**" for word in ("Question", "Answer"))
-        (asked,) = [i for i, cell in enumerate(cells(path)) if question in cell.source]
-        (told,) = [i for i, cell in enumerate(cells(path)) if cell.source.startswith(answer)]
-        assert asked < told
+    assert questions == ["1", "2", "3"][: len(questions)] and len(questions) >= 2
+    # All questions stand in one cell, so that one can stop and think; then come the answers.
+    (asked,) = [i for i, cell in enumerate(parts) if "**Question 1.**" in cell.source]
+    assert all(f"**Question {number}.**" in parts[asked].source for number in questions)
+    folded = [(i, cell.source) for i, cell in enumerate(parts) if cell.kind == "folded"]
+    answers = [f"### Answer {number}" for number in questions]
+    assert [words for _, words in folded] == ["### What the experiment shows", *answers]
+    assert asked + 1 == folded[0][0], "nothing stands between the questions and the answers"
+    (way,) = [i for i, cell in enumerate(parts) if cell.source.startswith("## Where to go\n")]
+    starts = [i for i, _ in folded] + [way]
+    for start, end in zip(starts, starts[1:], strict=False):
+        hidden = parts[start + 1 : end]
+        assert any(cell.kind == "text" for cell in hidden), parts[start].source
+        for cell in hidden:  # a heading would end what is hidden
+            assert cell.kind == "code" or not re.search("^#{1,6} ", cell.source, re.MULTILINE)
+
+
+@each_lesson
+def test_it_says_where_to_go(path):
+    headings = re.findall(r"^## (.+)$", text(path), re.MULTILINE)
+    assert headings[-2:] == ["Questions", "Where to go"]
+    (last,) = [cell.source for cell in cells(path) if "## Where to go" in cell.source]
+    ways = re.findall(r"^- \*\*(\w+?)s?:\*\* ((?:.|\n  )+)", last, re.MULTILINE)
+    assert [name for name, _ in ways] == ["Exercise", "Draw", "Next"]
+    exercise, draw, following = (" ".join(words.split()) for _, words in ways)
+    exercises = re.findall(r"\(\.\./exercises/(\w+)\.py\)", exercise)
+    assert exercise.startswith("none") or f"python -m tinynet.exercise {exercises[0]}" in exercise
+    assert "(../draw.py)" in draw and "python examples/draw.py" in draw
+    after = listed()[listed().index(path.name) + 1 :]
+    assert not after or f"]({after[0]})" in following, f"expected a link to {after[:1]}"
+
+
+def test_the_glossary_names_lessons_in_which_the_words_stand():
+    glossary = (FOLDER / "GLOSSARY.md").read_text(encoding="utf-8")
+    rows = re.findall(
+        r"^\| (.+?) \| (.+?) \| \[(\d+)\]\((\S+)\) \| (.+) \|$", glossary, re.MULTILINE
+    )
+    assert len(rows) > 30
+    named = set()
+    for of_the_field, ours, number, target, meaning in rows:
+        assert target in listed() and int(target[:2]) == int(number), target
+        words = " ".join((FOLDER / target).read_text(encoding="utf-8").replace("\n# ", " ").split())
+        for word in [of_the_field, *ours.split(", ")]:
+            assert word == "–" or word.lower() in words.lower(), (word, target)
+        assert of_the_field not in named and len(meaning.split()) <= 40, of_the_field
+        named.add(of_the_field)
+    assert [row[0].lower() for row in rows] == sorted(row[0].lower() for row in rows)
 
 
 @each_lesson
@@ -131,10 +187,61 @@ def test_a_cell_that_draws_shows_the_picture_and_nothing_else(path):
 
 
 def test_links_lead_somewhere():
-    for path in [FOLDER / "README.md", *LESSONS]:
-        words = README if path.suffix == ".md" else text(path)
+    for path in [*FOLDER.glob("*.md"), *LESSONS]:
+        words = path.read_text(encoding="utf-8") if path.suffix == ".md" else text(path)
         for target in re.findall(r"\]\((?!http)([^)#\s]+)\)", words):
             assert (FOLDER / target).exists(), (path.name, target)
+
+
+@pytest.fixture
+def optimisers():
+    """The classes of lesson 8, from the one cell that defines them."""
+    (cell,) = [c for c in cells(FOLDER / "08_optimisers.py") if "class AdamW" in c.source]
+    names = {"np": np, "tn": tn}
+    exec(cell.source, names)
+    return names
+
+
+@pytest.mark.parametrize("cycled", [False, True], ids=["constant", "one-cycle"])
+@pytest.mark.parametrize(
+    "name, settings",
+    [
+        ("RMSProp", {}),
+        ("Adam", {}),
+        ("Adam", {"weight_decay": 0.1}),
+        ("AdamW", {"weight_decay": 0.1}),
+    ],
+)
+def test_the_optimisers_of_lesson_8_step_as_pytorchs_do(optimisers, name, settings, cycled):
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    start, curvature = rng.standard_normal((3, 4)), np.geomspace(0.01, 100, 12).reshape(3, 4)
+    ours, theirs = tn.Parameter(start.copy()), torch.nn.Parameter(torch.from_numpy(start.copy()))
+    optimizer = optimisers[name]([ours], lr=0.02, **settings)
+    expected = getattr(torch.optim, name.replace("RMSP", "RMSp"))([theirs], lr=0.02, **settings)
+    if cycled:
+        settings = dict(max_lr=0.1, total_steps=40, cycle_momentum=name != "RMSProp")
+        schedule = tn.OneCycleLR(optimizer, **settings)
+        expected_schedule = torch.optim.lr_scheduler.OneCycleLR(expected, **settings)
+    for _ in range(40):
+        noise = rng.standard_normal((3, 4))
+        ours.grad = curvature * ours.data + noise
+        theirs.grad = torch.from_numpy(curvature) * theirs.detach() + torch.from_numpy(noise)
+        optimizer.step()
+        expected.step()
+        if cycled:
+            schedule.step()
+            expected_schedule.step()
+        np.testing.assert_allclose(ours.data, theirs.detach().numpy(), rtol=1e-9, atol=1e-12)
+
+
+def test_the_optimisers_of_lesson_8_keep_float32(optimisers):
+    for name in ("RMSProp", "Adam", "AdamW"):
+        p = tn.Parameter(np.ones(3, np.float32))
+        p.grad = np.ones(3, np.float32)
+        data = p.data
+        optimisers[name]([p], lr=0.1).step()
+        assert p.data is data and data.dtype == np.float32 and (data < 1).all(), "in place"
 
 
 # Runs a lesson as a script, then looks at the figures that it made.

@@ -119,7 +119,9 @@ def test_its_numbers_are_those_of_the_run(run):
         history = list(csv.DictReader(file))
     accuracies = [float(row["test_accuracy"]) for row in history]
     best = max(accuracies)
-    names, numbers = page.text["result"][1::2], page.text["result"][2::2]  # after the heading
+    _, *shown, note = page.text["result"]  # after the heading
+    assert "to be seen and chose nothing" in note and note in page.text["curves"]
+    names, numbers = shown[::2], shown[1::2]
     assert dict(zip(names, numbers, strict=True)) == {
         "test accuracy at the end": f"{accuracies[-1]:.2%}",
         f"the best, after epoch {accuracies.index(best) + 1}": f"{best:.2%}",

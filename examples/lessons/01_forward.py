@@ -2,16 +2,23 @@
 # # 1 · A network forward, by hand, on one digit
 #
 # - **Time:** 30 minutes
-# - **Before:** sums of products (the dot product of two vectors); a little NumPy
+# - **Before:** sums of products (the dot product of two vectors), mean and standard deviation; a
+#   little NumPy
 # - **After:** you can compute any number inside a convolutional network with pen and paper, from
 #   the pixels to the decision, and say what each layer is for
 # - **Code:** [`models.py`](../../tinynet/models.py), [`layers/`](../../tinynet/layers)
 #
 # A trained network looks mysterious: pixels go in, "this is a seven" comes out. There is no mystery
 # in it. Every number inside is a sum of products, a maximum, or a scale and a shift of one other
-# number. In this lesson we follow one digit through a network that reads more than 99 % of MNIST's
-# test digits correctly, compute one pixel after each layer by hand, and compare it with what the
-# network computed.
+# number. In this lesson we follow one digit through a network that reads more than 99 % of the test
+# digits that we show it correctly, compute one pixel after each layer by hand, and compare it with
+# what the network computed. To use a trained network, as here, is called **inference**; how it came
+# by its numbers, **training**, is the matter of later lessons.
+#
+# (A digit is *read right*, in our words, when it is *classified* correctly: when the network names
+# the one of the ten **classes** that its label says. The **accuracy** is the part, or fraction, of
+# digits that are read right. The [glossary](GLOSSARY.md) has all such words beside those of the
+# field.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -27,6 +34,7 @@ model = tn.models.mnist_lite(pretrained=True).eval()  # eval: to use it, not to 
 _, (images, labels) = tn.datasets.mnist()  # the test digits
 print(tn.summary(model, (1, 28, 28)))
 accuracy = tn.evaluate(model, images[:2000], labels[:2000]).accuracy
+assert accuracy > 0.99
 print(f"\nOf the first 2,000 test digits it reads {accuracy:.2%} correctly.")
 
 # %% [markdown]
@@ -64,8 +72,9 @@ for i, (layer, y) in enumerate(zip(model, outputs, strict=True)):
 # $$x = \frac{v/255 - 0.1307}{0.3081}.$$
 #
 # Division by 255 makes it a number from 0 to 1; 0.1307 is the mean of all such numbers in the
-# training digits and 0.3081 their standard deviation. So the inputs have mean 0 and spread 1. Paper
-# becomes $-0.424$: zero is a light grey, not paper.
+# training digits and 0.3081 their standard deviation. So the inputs have mean 0 and spread
+# (standard deviation) 1. Paper, as we call the background, becomes $-0.424$: zero is a light grey,
+# not paper.
 
 # %%
 p, q = 12, 19  # the pixel that we follow: row and column, counted from 0 at the top left
@@ -90,11 +99,11 @@ assert round(paper, 3) == -0.424
 # $$y[o, p, q] = b[o] + \sum_{c}\sum_{i=0}^{2}\sum_{j=0}^{2} \text{weight}[o, c, i, j] \cdot
 # \hat x[c,\; p + i,\; q + j].$$
 #
-# Here $\hat x$ is $x$ inside a frame of zeros one pixel wide (the *padding*), of shape (1, 30, 30).
-# The frame shifts the indices by one: row $p$ of $x$ is row $p + 1$ of $\hat x$. So the window
-# $\hat x[c,\; p \ldots p+2,\; q \ldots q+2]$ has $x[c, p, q]$ in its middle. It also makes the
-# result as large as the image: without the frame the kernel would not fit around the pixels at
-# the edge.
+# Here $\hat x$ is $x$ inside a frame of zeros one pixel wide (in the field's word, with a *padding*
+# of 1), of shape (1, 30, 30). The frame shifts the indices by one: row $p$ of $x$ is row $p + 1$ of
+# $\hat x$. So the window $\hat x[c,\; p \ldots p+2,\; q \ldots q+2]$ has $x[c, p, q]$ in its
+# middle. It also makes the result as large as the image: without the frame the kernel would not fit
+# around the pixels at the edge.
 #
 # We take channel $o = 3$.
 
@@ -141,11 +150,21 @@ for ax in (axes[0], axes[-1]):
 figure.tight_layout()
 
 # %% [markdown]
-# The weights of this channel are positive on the left and negative on the right. The sum is large
-# where the left of the patch is ink and the right is paper: on the *right edge of a stroke*, and
-# most of all on one that leans as the stem of this seven does. On the left edge it is negative. So
-# a kernel is a small picture of what its channel looks for, and nobody drew it: training found it.
-#
+# The weights of this channel are positive on the upper left and negative on the right and below.
+# The sum is large where the upper left of the patch is ink and the lower right is paper: on the
+# *right edge of a stroke* that leans as the stem of this seven does. The cell lays the kernel on
+# two small pictures to show it, a stroke's right edge and its left edge. So a kernel is a small
+# picture of what its channel looks for, and nobody drew it: training found it.
+
+# %%
+ink = (255 / 255 - 0.1307) / 0.3081
+right_edge = np.array([[ink, ink, paper], [ink, ink, paper], [ink, paper, paper]])
+left_edge = np.array([[paper, ink, ink], [paper, ink, ink], [ink, ink, ink]])
+on_right, on_left = ((edge * weight[o, 0]).sum() + bias[o] for edge in (right_edge, left_edge))
+print(f"on a right edge {on_right:.2f}, on a left edge {on_left:.2f}")
+assert on_right > 1 and on_left < 0
+
+# %% [markdown]
 # The kernels of all eight channels, of which ours is the fourth:
 
 # %%
@@ -165,10 +184,10 @@ np.testing.assert_allclose(outputs[0][0, o, 1:4, 1:4], on_paper, rtol=1e-4)  # a
 #
 # $$y = \max(x, 0)$$
 #
-# for each number by itself. Left edges and paper, which gave negative numbers, all become 0: the
-# channel says "how much of a right edge", never "how little". Without ReLU two convolutions in a
-# row would be a sum of products of sums of products, which is again one convolution, only wider.
-# ReLU is what makes more layers more than one.
+# for each number by itself. Left edges and paper gave negative numbers, which become 0: the channel
+# says "how much of a right edge", never "how little". Without ReLU two convolutions in a row would
+# be a sum of products of sums of products, which is again one convolution, only wider. ReLU is what
+# makes more layers more than one.
 
 # %%
 after_relu = max(after_conv, 0)
@@ -310,9 +329,10 @@ print(f"50 pixels of each of 25 layers agree; the largest difference is {largest
 # picture. The blue of a convolution is gone after the ReLU below it. After each pooling the maps
 # are half as wide, and after the first one there are more of them. And what they show moves from
 # *where is ink* to *what is it*: in the last convolution the votes of the right class are red all
-# over.
+# over, which the cell asserts.
 
 # %%
+assert votes[labels[number]].min() > 0 and (outputs[1] >= 0).all()
 plot.feature_maps(model, image)
 
 # %% [markdown]
@@ -327,25 +347,29 @@ plot.feature_maps(model, image)
 which = 0  # Change: another test digit, say 2 (a one), 3 (a zero), 4 (a four), 8 (a five)
 size = 7  # Change: the side of the square, an odd number; 3 is a dot, 11 a third of the digit
 
-margin = size // 2
-covered = np.repeat(images[which : which + 1], 28 * 28, axis=0)  # (784, 28, 28), all the same
-for n, (row, column) in enumerate(np.ndindex(28, 28)):
-    top, left = max(row - margin, 0), max(column - margin, 0)
-    covered[n, top : row + margin + 1, left : column + margin + 1] = 0
-label = labels[which]
-whole = model(as_input(images[which : which + 1]))[0, label]
-logits_covered = model(as_input(covered))  # (784, 10)
-fall = (whole - logits_covered[:, label]).reshape(28, 28)
-reading = logits_covered.argmax(axis=1).reshape(28, 28)
 
+def cover(which, size):
+    """(28, 28) each: how far the label's logit falls with a square on a pixel, and the reading."""
+    margin, label = size // 2, labels[which]
+    covered = np.repeat(images[which : which + 1], 28 * 28, axis=0)  # (784, 28, 28), all the same
+    for n, (row, column) in enumerate(np.ndindex(28, 28)):
+        top, left = max(row - margin, 0), max(column - margin, 0)
+        covered[n, top : row + margin + 1, left : column + margin + 1] = 0
+    whole = model(as_input(images[which : which + 1]))[0, label]
+    logits = model(as_input(covered))  # (784, 10)
+    fall = (whole - logits[:, label]).reshape(28, 28)
+    return fall, logits.argmax(axis=1).reshape(28, 28)
+
+
+fall, reading = cover(which, size)
 figure, axes = plt.subplots(1, 3, figsize=(10, 3.4))
 axes[0].imshow(images[which], cmap="gray_r")
-axes[0].set_title(f"test digit {which}, a {label}")
+axes[0].set_title(f"test digit {which}, a {labels[which]}")
 limit = np.abs(fall).max()
 shown = axes[1].imshow(fall, cmap="RdBu_r", vmin=-limit, vmax=limit)
-axes[1].set_title(f"fall of the logit of {label}")
+axes[1].set_title(f"fall of the logit of {labels[which]}")
 figure.colorbar(shown, ax=axes[1])
-shown = axes[2].imshow(reading, cmap="tab10", vmin=-0.5, vmax=9.5)
+shown = axes[2].imshow(reading, cmap=plt.get_cmap("viridis", 10), vmin=-0.5, vmax=9.5)
 axes[2].set_title("what it is read as")
 figure.colorbar(shown, ax=axes[2], ticks=range(10))
 for ax in axes:
@@ -361,7 +385,8 @@ figure.tight_layout()
 #
 # **Question 2.** How large is the part of the digit on which one pixel of the last convolution's
 # 3×3 map depends? (A pixel of `model[0]`'s output depends on 3×3 pixels of the digit. One of
-# `model[3]`'s depends on 3×3 of those, hence on 5×5 pixels. Go on, and mind the pooling.)
+# `model[3]`'s depends on 3×3 of those, hence on 5×5 pixels. Go on, and mind the pooling. The field
+# calls this window the *receptive field*.)
 #
 # **Question 3.** In use, BatchNorm is $a\,x + d$ for each channel, and a convolution that follows
 # it is linear in its input. So $a$ and $d$ can be moved into that convolution's weights and bias,
@@ -369,10 +394,38 @@ figure.tight_layout()
 # $b'[o] = b[o] + \sum_{c,i,j} \text{weight}[o, c, i, j]\cdot d[c]$. For most pixels that gives the
 # same result. For which does it not, and why?
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### What the experiment shows
+
 # %% [markdown]
-# **Answer 1.** One pixel: $8 \cdot 3 \cdot 3 = 72$. The layer has $8 \cdot 28 \cdot 28$ pixels, so
-# 451,584. In general a convolution takes as many multiplications as its output has pixels times the
-# number of weights in one output channel's kernel.
+# Where the square touches no ink nothing is covered, and the fall is 0; it is deep where it hides
+# much of a stroke. A dot of 3×3 seldom changes the reading. A square of 7×7 does at many places of
+# the zero, which most often becomes a six, and of the four, which most often becomes a seven. The
+# one keeps its reading wherever the square lies, even one of 11×11: what is left of it is still a
+# short upright stroke.
+
+# %%
+for digit in (2, 3, 4):
+    for size in (3, 7, 11):
+        fall, reading = cover(digit, size)
+        others = {int(k): int((reading == k).sum()) for k in np.unique(reading)}
+        own = others.pop(int(labels[digit]))
+        print(f"a {labels[digit]}, square of {size:2}: right in {own} of 784 places; else {others}")
+        if digit == 2:
+            assert not others
+        if size == 3:
+            assert sum(others.values()) < 10
+        if size == 7 and digit != 2:
+            assert sum(others.values()) > 30
+            assert max(others, key=others.get) == {3: 6, 4: 7}[digit]
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 1
+
+# %% [markdown]
+# One pixel: $8 \cdot 3 \cdot 3 = 72$. The layer has $8 \cdot 28 \cdot 28$ pixels, so 451,584. In
+# general a convolution takes as many multiplications as its output has pixels times the number of
+# weights in one output channel's kernel.
 
 # %%
 count = 0
@@ -382,14 +435,16 @@ for layer, y in zip(model, outputs, strict=True):
 print(f"{72 * 8 * 28 * 28:,} in model[3], {count:,} in all")
 assert count == tn.summary(model, (1, 28, 28)).multiply_adds
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 2
+
 # %% [markdown]
-# **Answer 2.** Let the window be $r$ pixels wide, and let one step in the layer's output be $s$
-# pixels of the digit. At the start $r = s = 1$. A kernel of width $k$ reaches $k - 1$ steps
-# further, so $r$ grows by $(k - 1)\,s$; a pooling with stride 2 does this too ($k = 2$), and then
-# doubles $s$. At the end $r = 38$: more than the digit's 28, so each of the nine votes may depend
-# on nearly all of the digit. We check this by measurement at a layer where the window is smaller
-# than the digit: change each pixel of the digit a little and see which ones move the middle pixel
-# of `model[16]`'s output.
+# Let the window be $r$ pixels wide, and let one step in the layer's output be $s$ pixels of the
+# digit. At the start $r = s = 1$. A kernel of width $k$ reaches $k - 1$ steps further, so $r$ grows
+# by $(k - 1)\,s$; a pooling with stride 2 does this too ($k = 2$), and then doubles $s$. At the end
+# $r = 38$: more than the digit's 28, so each of the nine votes may depend on nearly all of the
+# digit. We check this by measurement at a layer where the window is smaller than the digit: change
+# each pixel of the digit a little and see which ones move the middle pixel of `model[16]`'s output.
 
 # %%
 r, s, at_layer = 1, 1, []
@@ -416,21 +471,58 @@ assert max(height, width) <= at_layer[16][0]
 # of their inputs, so the pixels at its rim may happen not to matter. The rule gives what a pixel
 # *can* depend on.
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 3
+
 # %% [markdown]
-# **Answer 3.** The pixels at the edge, where the kernel lies partly on the frame. The frame is put
-# around BatchNorm's *output* and holds zeros. Moved into the convolution, $d$ would be added for
-# these positions too, as if the frame were $d[c]$ and not 0. Inside, all is the same. Since our
-# network convolves, takes the ReLU and only then normalises, the two cannot be merged exactly
-# except where the convolution has no frame, as in `model[20]` and `model[23]`.
+# The pixels at the edge, where the kernel lies partly on the frame. The frame is put around
+# BatchNorm's *output* and holds zeros. Moved into the convolution, $d$ would be added for these
+# positions too, as if the frame were $d[c]$ and not 0. Inside, all is the same.
 
 # %%
-norm, conv = model[2], model[3]
-a = norm.weight.data / np.sqrt(norm.running_var + norm.eps)  # (8,)
-d = norm.bias.data - a * norm.running_mean  # (8,)
-merged = tn.Conv2d(8, 8, 3, padding=1)
-merged.weight.data = conv.weight.data * a[:, None, None]
-merged.bias.data = conv.bias.data + (conv.weight.data * d[:, None, None]).sum(axis=(1, 2, 3))
-difference = np.abs(merged(outputs[1]) - outputs[3])[0].max(axis=0)  # (28, 28)
+
+
+def merge(norm, conv):
+    """A convolution that does what BatchNorm (in use) and then conv do, where there is no frame."""
+    a = norm.weight.data / np.sqrt(norm.running_var + norm.eps)  # (c,)
+    d = norm.bias.data - a * norm.running_mean  # (c,)
+    merged = tn.Conv2d(conv.in_channels, conv.out_channels, 3, padding=conv.padding)
+    merged.weight.data = conv.weight.data * a[:, None, None]
+    merged.bias.data = conv.bias.data + (conv.weight.data * d[:, None, None]).sum(axis=(1, 2, 3))
+    return merged
+
+
+difference = np.abs(merge(model[2], model[3])(outputs[1]) - outputs[3])[0].max(axis=0)  # (28, 28)
 print(f"largest difference inside {difference[1:-1, 1:-1].max():.1e}")
 print(f"largest difference at the edge {difference.max():.2f}")
 assert difference[1:-1, 1:-1].max() < 1e-4 < difference.max()
+
+# %% [markdown]
+# Two convolutions of our network have no frame. `model[23]` follows a BatchNorm directly, and the
+# merger is exact. Between `model[18]` and `model[20]` stands a max pooling, and the scale has to be
+# taken past it: $\max_i (a\,x_i + d) = a \max_i x_i + d$ only if $a > 0$, that is if $\gamma > 0$.
+# (With $a < 0$ the largest result belongs to the *smallest* $x_i$.) In the trained network all
+# these $\gamma$ are positive, so here the merger is exact, too. Nothing makes them so: turn the
+# sign of one, and it is not.
+
+# %%
+np.testing.assert_allclose(merge(model[22], model[23])(outputs[21]), outputs[23], atol=1e-4)
+norm, pooling, conv = model[18], model[19], model[20]
+assert (norm.weight.data > 0).all()
+for sign in (1, -1):
+    norm.weight.data[0] *= sign
+    error = np.abs(merge(norm, conv)(pooling(outputs[17])) - conv(pooling(norm(outputs[17]))))
+    print(f"γ of channel 0 is {norm.weight.data[0]:+.2f}: largest difference {error.max():.1e}")
+    assert (error.max() < 1e-4) == (sign > 0)
+norm.weight.data[0] *= -1  # as it was
+
+# %% [markdown]
+# ## Where to go
+#
+# - **Exercise:** [`conv2d.py`](../exercises/conv2d.py), its `forward` alone for now: `by_hand` is
+#   one pixel of it. `python -m tinynet.exercise conv2d` in that folder checks it; `backward` is
+#   lesson 4's matter.
+# - **Draw:** run [`python examples/draw.py`](../draw.py), draw a seven and choose a pixel of a map:
+#   the page works it out as this lesson did, patch times weights included.
+# - **Next:** [lesson 2](02_loss.py) makes probabilities of the ten logits, and one number of them
+#   that says how wrong the network is.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 2 · Softmax and the loss, and why its gradient is p − y
 #
-# - **Time:** 35 minutes
-# - **Before:** the exponential, the natural logarithm (our log), and their derivatives; lesson 1
+# - **Time:** 30 minutes
+# - **Before:** lesson 1; the exponential, the natural logarithm (our log), and their derivatives;
+#   the chain rule; what a partial derivative is
 # - **After:** you can turn logits into probabilities and a loss without overflow, derive the
 #   gradient in three lines, and say what label smoothing changes
 # - **Code:** [`loss.py`](../../tinynet/loss.py)
@@ -126,7 +127,8 @@ assert np.isfinite(ways["log-sum-exp"]).all()
 # ### Cross-entropy
 #
 # Let the label of an image be $y$. The network does well if $p_y$ is large. Of $n$ images with
-# labels $y_1, \ldots, y_n$, all are right with probability $\prod_i p^{(i)}_{y_i}$, if each is
+# labels $y_1, \ldots, y_n$ (a **batch**; the field also says *mini-batch*, for it is a small part
+# of the digits to learn from), all are right with probability $\prod_i p^{(i)}_{y_i}$, if each is
 # decided by itself. A product of many numbers below 1 underflows, so take the logarithm, which
 # makes a sum of it; divide by $n$, so that the number does not depend on how many images there are;
 # and change the sign, so that smaller is better:
@@ -145,7 +147,9 @@ assert np.isfinite(ways["log-sum-exp"]).all()
 # %%
 print("log 10 =", np.log(10))
 untrained = tn.models.mnist_lite(rng=0)(as_input(images[:500]))
-print("an untrained network:", tn.CrossEntropyLoss()(untrained, labels[:500]))
+loss_untrained = tn.CrossEntropyLoss()(untrained, labels[:500])
+print("an untrained network:", loss_untrained)
+assert abs(loss_untrained - np.log(10)) < 0.2
 print("the trained one:     ", tn.CrossEntropyLoss()(logits, labels))
 by_hand = -log_softmax(logits)[np.arange(2000), labels].mean()
 np.testing.assert_allclose(tn.CrossEntropyLoss()(logits, labels), by_hand, rtol=1e-5)
@@ -206,7 +210,7 @@ axes[1].bar(classes - 0.2, p, 0.4, label="p, what it said")
 axes[1].bar(classes + 0.2, q, 0.4, label="q, what it should say")
 axes[1].set(xticks=classes, xlabel="class", title="probabilities")
 axes[1].legend()
-axes[2].bar(classes, p - q, color=np.where(p - q > 0, "tab:red", "tab:green"))
+axes[2].bar(classes, p - q, color=np.where(p - q > 0, "#d55e00", "#0072b2"))
 axes[2].axhline(0, color="black", lw=0.8)
 axes[2].set(xticks=classes, xlabel="class", title="p − q: a step goes against it", ylim=(-1, 1))
 figure.tight_layout()
@@ -262,10 +266,11 @@ np.testing.assert_allclose(squared_error_gradient(two, right)[50, 0], slope, ato
 # %% [markdown]
 # ## Label smoothing
 #
-# With $q_y = 1$ the loss of an image that is right can always get smaller, by making $z_y$ larger
-# still: $p_y = 1$ needs an infinite difference of logits. **Label smoothing** with a small
-# $\varepsilon$ asks for a little less: it takes $\varepsilon$ from the label, and deals it out to
-# all $K$ classes evenly,
+# What keeps a network from being surer than the digits that it learns from can justify is called
+# **regularisation**. Here is one kind, in the loss. With $q_y = 1$ the loss of an image that is
+# right can always get smaller, by making $z_y$ larger still: $p_y = 1$ needs an infinite difference
+# of logits. **Label smoothing** with a small $\varepsilon$ asks for a little less: it takes
+# $\varepsilon$ from the label, and deals it out to all $K$ classes evenly,
 #
 # $$q_k = (1 - \varepsilon)\,[k = y] + \frac{\varepsilon}{K}.$$
 #
@@ -294,29 +299,42 @@ assert np.abs(gradient).max() < 1e-15
 # ## Experiment: let the logits learn
 #
 # Leave the network away. Take the ten logits themselves as what is learned, start at zero, and step
-# against the gradient again and again. Watch the difference between the label's logit and the next
-# one: without smoothing it grows for ever, but ever more slowly; with smoothing it comes to rest at
-# the difference that we computed (dotted).
+# against the gradient again and again, which is called **gradient descent**. A step is the gradient
+# times a factor, the **learning rate**; in these lessons it is the *rate* for short. Watch the
+# difference between the label's logit and the next one: without smoothing it grows for ever, but
+# ever more slowly; with smoothing it comes to rest at the difference that we computed (dotted).
+# What do a very short and a very long step change, and what a start that is sure and wrong?
 
 # %%
 smoothings = [0.0, 0.05, 0.1, 0.3]  # Change: other values of ε, say 0.01 or 0.9
-rate = 1.0  # Change: the length of a step, say 0.1 or 10
+rate = 1.0  # Change: the learning rate, say 0.1 or 10
 start = np.zeros((1, 10))  # Change: begin sure and wrong, with start[0, 5] = 10
 label, steps = 3, 300
 
-figure, axes = plt.subplots(1, 2, figsize=(11, 3.8))
-for epsilon in smoothings:
+
+def rest(epsilon):
+    """The difference of logits at which the gradient is 0."""
+    return np.log((1 - epsilon + epsilon / 10) / (epsilon / 10))
+
+
+def learn(epsilon, rate, start):
+    """(the label's logit − the largest other, loss) of each step"""
     loss = tn.CrossEntropyLoss(label_smoothing=epsilon)
     z, gaps, losses = start.copy(), [], []
     for _ in range(steps):
         losses.append(loss(z, [label]))
         z = z - rate * loss.backward()
         gaps.append(z[0, label] - np.delete(z[0], label).max())
-    (line,) = axes[0].plot(gaps, label=f"ε = {epsilon}")
-    axes[1].plot(losses, color=line.get_color())
+    return np.array(gaps), np.array(losses)
+
+
+figure, axes = plt.subplots(1, 2, figsize=(11, 3.8))
+for epsilon, style in zip(smoothings, ("-", "--", "-.", ":"), strict=False):
+    gaps, losses = learn(epsilon, rate, start)
+    (line,) = axes[0].plot(gaps, style, label=f"ε = {epsilon}")
+    axes[1].plot(losses, style, color=line.get_color())
     if epsilon:
-        rest = np.log((1 - epsilon + epsilon / 10) / (epsilon / 10))
-        axes[0].axhline(rest, color=line.get_color(), ls=":")
+        axes[0].axhline(rest(epsilon), color=line.get_color(), lw=0.8, ls=":")
 axes[0].set(xlabel="step", title="the label's logit − the largest other")
 axes[0].legend()
 axes[1].set(xlabel="step", title="loss")
@@ -336,10 +354,42 @@ figure.tight_layout()
 # **Question 3.** The entries of $p - q$ add up to 0. Show it, in two ways. What follows for the
 # biases of the network's last convolution?
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### What the experiment shows
+
 # %% [markdown]
-# **Answer 1.** If every image has $p_y = t$ then $L = -\log t$, so $t = e^{-L}$. This is the
-# geometric mean of the $p_y$. Most digits lie far above it: the loss is made by the few that are
-# wrong or doubtful.
+# With rate 1 the curves with smoothing are at rest after 300 steps. With rate 0.1 they do the same
+# in ten times as many steps, and are still on their way. With rate 10 the first step jumps far
+# beyond the place of rest; most come back, but with ε = 0.3 the steps are too long to settle: the
+# logits jump to and fro for ever, and the loss stays above its minimum. That a rate can be too
+# large is the subject of lesson 7. Without smoothing there is no place of rest, and ten times the
+# rate is simply further along.
+#
+# From a sure and wrong start the difference first grows by 2 a step, the largest gradient that
+# cross-entropy has for it ($1 - p_y$ up and $p_5$ down, both nearly 1): the loss helps most where
+# the network is most wrong.
+
+# %%
+for epsilon in (0.0, 0.01, 0.1, 0.3, 0.9):
+    ends = {r: learn(epsilon, r, np.zeros((1, 10)))[0][-1] for r in (0.1, 1.0, 10.0)}
+    place = f"{rest(epsilon):.2f}" if epsilon else "none"
+    words = "   ".join(f"rate {r}: {gap:.2f}" for r, gap in ends.items())
+    print(f"ε = {epsilon}: place of rest {place}; after {steps} steps, {words}")
+    if epsilon:
+        assert abs(ends[1.0] - rest(epsilon)) < 0.1 and ends[0.1] < ends[1.0]
+        assert (abs(ends[10.0] - rest(epsilon)) < 0.1) == (epsilon != 0.3)
+wrong = np.zeros((1, 10))
+wrong[0, 5] = 10
+gaps, _ = learn(0.0, 1.0, wrong)
+print("sure and wrong, the first steps:", gaps[:5])
+np.testing.assert_allclose(np.diff(gaps[:3]), 2, atol=0.05)
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 1
+
+# %% [markdown]
+# If every image has $p_y = t$ then $L = -\log t$, so $t = e^{-L}$. This is the geometric mean of
+# the $p_y$. Most digits lie far above it: the loss is made by the few that are wrong or doubtful.
 
 # %%
 p_label = softmax(logits)[np.arange(2000), labels]
@@ -349,12 +399,15 @@ worst = np.sort(-np.log(p_label))[::-1]
 print(f"the worst 20 of 2,000 digits make {worst[:20].sum() / worst.sum():.0%} of the loss")
 assert np.median(p_label) > np.exp(-value)
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 2
+
 # %% [markdown]
-# **Answer 2.** No prediction changes: the largest logit stays the largest. All differences double,
-# so probabilities move towards 0 and 1. Of an image that is read correctly the loss falls: in
-# $p_y = 1 / \sum_j e^{z_j - z_y}$ all differences are at most 0, and twice as far below it. Of one
-# that is not, it grows, if the class in the lead is well ahead. If the loss is smallest at a factor
-# above 1, the network is less sure than it could be; below 1, it is surer than it should be.
+# No prediction changes: the largest logit stays the largest. All differences double, so
+# probabilities move towards 0 and 1. Of an image that is read correctly the loss falls: in $p_y = 1
+# / \sum_j e^{z_j - z_y}$ all differences are at most 0, and twice as far below it. Of one that is
+# not, it grows, if the class in the lead is well ahead. If the loss is smallest at a factor above
+# 1, the network is less sure than it could be; below 1, it is surer than it should be.
 
 # %%
 factors = np.geomspace(0.3, 3, 47)
@@ -371,13 +424,16 @@ print(f"and for {fell[~read_right].sum()} of the {(~read_right).sum()} that are 
 # (It falls for all that are read correctly in exact arithmetic. Where float32 has rounded $\log p$
 # to 0 there is nothing left to fall.)
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 3
+
 # %% [markdown]
-# **Answer 3.** First: $\sum_k p_k = 1$ and $\sum_k q_k = 1$, so the difference is 0. Second: adding
-# the same $c$ to all logits does not change the loss, so its slope in the direction
-# $(1, \ldots, 1)$ is 0; and that slope is the sum of the entries of the gradient. The bias of the
-# last convolution is added to the logit of its class, so its gradient is that class's entry, summed
-# over the images, and the ten bias gradients add up to 0. Plain gradient steps never change the sum
-# of the biases. (BatchNorm's parameters and the earlier layers have no such rule.)
+# First: $\sum_k p_k = 1$ and $\sum_k q_k = 1$, so the difference is 0. Second: adding the same $c$
+# to all logits does not change the loss, so its slope in the direction $(1, \ldots, 1)$ is 0; and
+# that slope is the sum of the entries of the gradient. The bias of the last convolution is added to
+# the logit of its class, so its gradient is that class's entry, summed over the images, and the ten
+# bias gradients add up to 0. Plain gradient steps never change the sum of the biases. (BatchNorm's
+# parameters and the earlier layers have no such rule.)
 
 # %%
 loss = tn.CrossEntropyLoss()
@@ -386,3 +442,14 @@ model.backward(loss.backward())
 gradient = model[23].bias.grad  # (10,)
 print(gradient, f"sum {gradient.sum():.1e}")
 assert abs(gradient.sum()) < 1e-5 * np.abs(gradient).max() + 1e-8
+
+# %% [markdown]
+# ## Where to go
+#
+# - **Exercise:** [`cross_entropy.py`](../exercises/cross_entropy.py): the loss and its gradient,
+#   without overflow. `python -m tinynet.exercise cross_entropy` in that folder checks it.
+# - **Draw:** run [`python examples/draw.py`](../draw.py) and draw something that is no digit, such
+#   as a letter A: softmax must share out 100 % among ten digits, and the bars say so however unlike
+#   all of them the drawing is. Choose "the logit", then "the probability", under "What would change
+#   its mind".
+# - **Next:** [lesson 3](03_backprop.py) takes the gradient of the logits back through the layers.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 3 · Backpropagation as one rule, checked numerically
 #
-# - **Time:** 40 minutes
-# - **Before:** derivatives and the chain rule of one variable; matrix products; lessons 1 and 2
+# - **Time:** 35 minutes
+# - **Before:** lessons 1 and 2; derivatives, the chain rule and Taylor's formula of one variable;
+#   matrix products and transposes
 # - **After:** you can write the backward pass of a layer you have never seen, and check it; you
 #   know which mistakes a gradient check sees, and which it cannot
 # - **Code:** [`layer.py`](../../tinynet/layer.py), [`linear.py`](../../tinynet/layers/linear.py),
@@ -126,7 +127,8 @@ for name in "wxbt":
 # ## A network of two layers, by hand
 #
 # Pixels, Linear, ReLU, Linear, loss. Backward is forward read from the bottom to the top, with each
-# line replaced by what $dy$ becomes there. The start is lesson 2: $dz = (p - q)/n$.
+# line replaced by what $dy$ becomes there. The start is lesson 2: $dz = (p - q)/n$. The first
+# weights are drawn at random. How large they should be, the **initialisation**, is lesson 10.
 
 # %%
 (images, labels), _ = tn.datasets.mnist()
@@ -442,8 +444,8 @@ else:
 # $dx = dy \cdot (s + x\, s\,(1 - s))$.
 #
 # Break backward, and predict what the picture shows before you run it. Each point is one entry of
-# $dx$; right ones lie on the diagonal. A wrong *factor* gives a line of another slope; a *missing
-# term* gives a cloud; a wrong *index* gives points that have nothing to do with the diagonal.
+# $dx$; right ones lie on the diagonal. Which mistakes make a cloud, which keep some points on the
+# diagonal, and which would you not see in the picture alone?
 
 
 # %%
@@ -492,10 +494,50 @@ except tn.GradientError as error:
 # its mean: $y_i = x_i - \frac1n \sum_j x_j$. What is $dx$ for $dy = (1, \ldots, 1)$? Which wrong
 # backward passes would a check with ones let through?
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### What the experiment shows
+
 # %% [markdown]
-# **Answer 1.** $x_i$ goes to two places: to $y_i$ directly, with factor 1, and into $f$. So $dx$ is
-# the sum of what comes back: $dx = dy + f.\text{backward}(dy)$. Whatever $f$ does, even if its
-# factors are tiny, the first term carries $dy$ back unchanged.
+# Reversing dx, a wrong index, scatters the points. All other mistakes keep a part of them on or
+# near the diagonal, where the wrong factor matters little: without the second term a third of the
+# points lies within 0.05 of it, and the cloud as a whole leans as it should. Whoever compared two
+# such pictures, or looked at a few entries only, might let it pass. The gradient check does not: it
+# looks at the worst entry.
+#
+# With $\varepsilon = 10^{-12}$ the *right* backward is refused, because the difference has only
+# three digits left: the left arm of the V. With 1.0 the points lie off the diagonal by up to 0.1,
+# and gradcheck still finds it right, since it goes on to shorter steps.
+
+# %%
+s = 1 / (1 + np.exp(-x))
+mistakes = {
+    "without the second term": dy * s,
+    "without the factor x": dy * (s + s * (1 - s)),
+    "1 + s for 1 − s": dy * (s + x * s * (1 + s)),
+    "a flipped sign": dy * (s - x * s * (1 - s)),
+    "dx[::-1]": dx[::-1],
+}
+right = dy * (s + x * s * (1 - s))
+for name, wrong in mistakes.items():
+    near = (np.abs(wrong - right) < 0.05).mean()
+    slant = np.corrcoef(wrong.ravel(), right.ravel())[0, 1]
+    print(f"{name:24} {near:4.0%} of the points near the diagonal, correlation {slant:.2f}")
+    assert (slant > 0.5) == (name != "dx[::-1]") and np.abs(wrong - right).max() > 0.1
+try:
+    tn.gradcheck(Swish(), x, eps=1e-12)
+except tn.GradientError as error:
+    print(error)
+else:
+    raise AssertionError("so short a step should have failed")
+tn.gradcheck(Swish(), x, eps=1.0)
+
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 1
+
+# %% [markdown]
+# $x_i$ goes to two places: to $y_i$ directly, with factor 1, and into $f$. So $dx$ is the sum of
+# what comes back: $dx = dy + f.\text{backward}(dy)$. Whatever $f$ does, even if its factors are
+# tiny, the first term carries $dy$ back unchanged.
 
 
 # %%
@@ -515,9 +557,12 @@ class Residual(tn.Layer):
 
 print(tn.gradcheck(Residual(tn.Linear(3, 3, rng=0)), rng.standard_normal((4, 3))))
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 2
+
 # %% [markdown]
-# **Answer 2.** Two for each of the 11,950 parameters: 23,900 forward passes. A backward pass costs
-# about as much as two forward passes (one for $dx$, one for $dw$), whatever the number of weights.
+# Two for each of the 11,950 parameters: 23,900 forward passes. A backward pass costs about as much
+# as two forward passes (one for $dx$, one for $dw$), whatever the number of weights.
 
 # %%
 fresh = tn.models.mnist_lite(rng=0)
@@ -548,12 +593,15 @@ print(f"forward {1000 * forward_time:.0f} ms, forward and backward {1000 * both:
 print(f"all gradients by central differences: {2 * count * forward_time / 60:.0f} minutes")
 assert count == 11_950
 
+# %% [markdown] jp-MarkdownHeadingCollapsed=true
+# ### Answer 3
+
 # %% [markdown]
-# **Answer 3.** $x_i$ goes to $y_i$ with factor 1 and to every $y_j$ with factor $-1/n$, so
-# $dx_i = dy_i - \frac1n \sum_j dy_j$: backward subtracts the mean, too. For $dy$ all ones this is
-# zero. Whatever is wrong with it in proportion to its right value, a factor of 2, a flipped sign,
-# or a backward that always returns zero, is still zero and passes. BatchNorm subtracts a mean, and
-# so would be checked by nothing. A random $dy$ has no such blind spot.
+# $x_i$ goes to $y_i$ with factor 1 and to every $y_j$ with factor $-1/n$, so $dx_i = dy_i - \frac1n
+# \sum_j dy_j$: backward subtracts the mean, too. For $dy$ all ones this is zero. Whatever is wrong
+# with it in proportion to its right value, a factor of 2, a flipped sign, or a backward that always
+# returns zero, is still zero and passes. BatchNorm subtracts a mean, and so would be checked by
+# nothing. A random $dy$ has no such blind spot.
 
 
 # %%
@@ -582,3 +630,13 @@ except tn.GradientError as error:
     print("random dy:", error)
 else:
     raise AssertionError("a backward of zeros should have been caught")
+
+# %% [markdown]
+# ## Where to go
+#
+# - **Exercises:** [`relu.py`](../exercises/relu.py) and [`linear.py`](../exercises/linear.py):
+#   `python -m tinynet.exercise relu` in that folder checks the first, and says where to look.
+# - **Draw:** run [`python examples/draw.py`](../draw.py). "What would change its mind" is the
+#   picture of this lesson, for your own digit: choose another class and add ink where it is asked
+#   for.
+# - **Next:** [lesson 4](04_convolution.py) applies the rule to a convolution.
