@@ -514,12 +514,17 @@ for name, speed in compare(*shape).items():
 # ### What the experiment shows
 
 # %% [markdown]
-# Look at your own table; this is what to expect of it. tinynet's kernel is ahead where there are
-# many channels, because its sums stay in registers while all inputs pass by. Our tiles fall behind
-# as the frame grows: for each *output* channel they pass the whole frame once more, 64 times for 64
-# channels, and a frame of 3 MB no longer fits into an L2 of 1 or 2 MB. With one channel all three
-# are slow, and near each other, im2col last: each number that was fetched takes part in nine
-# products only, so what counts is the copying, into the frame, out of it, or into im2col's matrix.
+# Look at your own table: times are asserted nowhere. On the machine where this was written (two
+# shared cores, L2 of 2 MB each), in three runs that differed much:
+#
+# - tinynet's kernel was the fastest but for one channel. There a number that was fetched takes part
+#   in nine products only, and copying is what counts: all three were slow, im2col slowest.
+# - im2col gained most from more channels. Its copies grow with the channels, its arithmetic with
+#   their square: with 64 of them its product was in two runs of three faster than our tiles.
+# - Our tiles did not break down where the frame outgrew L1 (at 64 channels of 28×28) and L2 (of
+#   112×112, 3 MB). They pass the frame channel by channel, and one channel with its sums is small
+#   enough. What hurt them was short lines: 7×7 pixels are 61 sums, few for a loop that takes some
+#   64 at a time.
 
 # %%
 for sizes in ((32, 16, 14), (64, 1, 28), (8, 64, 28), (1, 64, 112), (256, 8, 7)):
