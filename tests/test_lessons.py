@@ -21,6 +21,10 @@ each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.ste
 INTERPRETED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="hours when interpreted")
 
 
+TEXT = " [markdown]"
+FOLDED = " [markdown] jp-MarkdownHeadingCollapsed=true"  # Jupyter hides what comes below a heading
+
+
 class Cell(NamedTuple):
     kind: str  # "text" or "code"
     source: str  # of text, without the "# " of each line
@@ -33,7 +37,7 @@ def cells(path):
     result = []
     for part in parts:
         mark, source = part.split("\n", 1)
-        assert mark in ("", " [markdown]"), f"unknown cell marker: # %%{mark}"
+        assert mark in ("", TEXT, FOLDED), f"unknown cell marker: # %%{mark}"
         if mark:
             lines = source.strip().split("\n")
             assert all(line == "#" or line.startswith("# ") for line in lines), part
@@ -95,15 +99,15 @@ def test_the_experiment(path):
 @each_lesson
 def test_questions_have_answers(path):
     headings = re.findall(r"^## (.+)$", text(path), re.MULTILINE)
-    assert headings[-1] == "Questions"
+    assert [name for name in headings if name != "Where to go"][-1] == "Questions"
     last = text(path).split("\n## Questions\n")[1]
     questions = re.findall(r"\*\*Question (\d)\.\*\*", last)
-    answers = re.findall(r"\*\*Answer (\d)\.\*\*", last)
+    answers = re.findall(r"(?:\*\*|^### )Answer (\d)", last, re.MULTILINE)
     assert questions == answers == ["1", "2", "3"][: len(questions)] and len(questions) >= 2
     for number in questions:  # in cells of their own, so that one can stop and think in between
-        question, answer = (f"**{word} {number}.**" for word in ("Question", "Answer"))
-        (asked,) = [i for i, cell in enumerate(cells(path)) if question in cell.source]
-        (told,) = [i for i, cell in enumerate(cells(path)) if cell.source.startswith(answer)]
+        starts = f"**Answer {number}.**", f"### Answer {number}"
+        (asked,) = [i for i, c in enumerate(cells(path)) if f"**Question {number}.**" in c.source]
+        (told,) = [i for i, c in enumerate(cells(path)) if c.source.startswith(starts)]
         assert asked < told
 
 

@@ -184,6 +184,7 @@ for ax, title, way, colour, words in [
     through = [(0, 0), (4 - 0.3 * way, 0), (8, 0)]
     around = [(1, 0), (1, 1.2), (7, 1.2), (7, 0)]
     for points in (through, around):
+        ax.plot(*np.transpose(points), color=colour, linewidth=2)
         for start, end in list(zip(points, points[1:], strict=False))[::way]:
             arrow = dict(arrowstyle="->", color=colour, lw=2, shrinkA=0, shrinkB=0)
             ax.annotate("", *(end, start)[::way], arrowprops=arrow)
@@ -426,8 +427,8 @@ except ValueError as error:
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`relu.py`](../exercises/relu.py) and [`linear.py`](../exercises/linear.py) are two
-#   layers to write, without parameters and with: `python -m tinynet.exercise relu` in that folder
+# - **Exercises:** [`relu.py`](../exercises/relu.py) and [`linear.py`](../exercises/linear.py): two
+#   layers to write, without parameters and with. `python -m tinynet.exercise relu` in that folder
 #   checks the first.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and look at the maps behind a ReLU: where
 #   they are 0, a LeakyReLU would have let a little through.

@@ -20,11 +20,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tinynet as tn
-from tinynet.train import as_input
+from tinynet.train import as_input, batches
 
 rng = np.random.default_rng(0)
 (x_train, y_train), (x_held, y_held) = tn.datasets.hold_out(*tn.datasets.mnist()[0])
-x_train, y_train = x_train[:3000], y_train[:3000]
+x_train, y_train = as_input(x_train[:2400]), y_train[:2400]  # (n, 1, 28, 28), (n,)
 x_held, y_held = x_held[:1000], y_held[:1000]
 
 # %% [markdown]
@@ -187,7 +187,7 @@ def sizes(draws=3, **settings):
     logs = []
     for seed in range(draws):
         model, loss = network(**settings, seed=seed), tn.CrossEntropyLoss()
-        x, activations, gradients = as_input(x_train[:32]), [], []
+        x, activations, gradients = x_train[:32], [], []
         for layer in model:
             x = layer(x)
             if isinstance(layer, tn.ReLU):
@@ -214,7 +214,7 @@ for name, gain in gains.items():
     for k in (2, 4):
         np.testing.assert_allclose(plain[name][k][0], activations[: 2 * k + 1], rtol=1e-6)
 
-last = network(8)[:-2](as_input(x_train[:64]))  # default: behind the last ReLU, (n, 8, 7, 7)
+last = network(8)[:-2](x_train[:64])  # default: behind the last ReLU, (n, 8, 7, 7)
 size, differing = np.sqrt(mean_square(last)), last.std(axis=0).max()
 print(
     f"default, last activations: size {size:.2g}, from digit to digit they vary by {differing:.1g}"
@@ -247,7 +247,8 @@ figure.tight_layout()
 # digits. The gradient is lost in the same way on its way back: the loss hardly depends on the first
 # layers, nor do the last layers know the digit. With twice He everything doubles instead.
 #
-# What does that do to training? 3,000 digits once, three seeds each; the rest is the same for all.
+# What does that do to training? 2,400 digits once, in batches of 32, three seeds each; the rest is
+# the same for all.
 
 
 # %%
@@ -259,16 +260,25 @@ def compiled(model):
     return tn.compile(model, threads=1)
 
 
+def accuracy_of(model, seed, rate, epochs=1):
+    """Train; the accuracy on held-out digits, or NaN if the loss was no number any more."""
+    loss, rng = tn.CrossEntropyLoss(), np.random.default_rng(seed)
+    optimizer = tn.SGD(model.parameters(), rate, momentum=0.9, nesterov=True)
+    schedule = tn.OneCycleLR(optimizer, rate, epochs * len(x_train) // 32)
+    for _ in range(epochs):
+        for batch in batches(len(x_train), 32, rng):
+            with np.errstate(over="ignore", invalid="ignore"):
+                value = loss(model(x_train[batch]), y_train[batch])
+            if not np.isfinite(value):
+                return np.nan
+            model.backward_parameters(loss.backward())
+            optimizer.step()
+            schedule.step()
+    return tn.evaluate(model, x_held, y_held, batch_size=500).accuracy
+
+
 def trained(seed, rate=0.01, epochs=1, **settings):
-    """The accuracy on held-out digits; NaN if the loss was no number any more."""
-    model = compiled(network(**settings, seed=seed))
-    recipe = tn.Recipe(epochs=epochs, batch_size=32, max_lr=rate, weight_decay=0)
-    try:
-        with np.errstate(over="ignore", invalid="ignore"):
-            tn.fit(model, x_train, y_train, recipe=recipe, seed=seed, progress=False)
-    except FloatingPointError:
-        return np.nan
-    return tn.evaluate(model, x_held, y_held).accuracy
+    return accuracy_of(compiled(network(**settings, seed=seed)), seed, rate, epochs)
 
 
 def three_seeds(name, **settings):
@@ -285,15 +295,17 @@ accuracy = {
     for name, gain in gains.items()
 }
 for blocks in (2, 4, 8):
-    assert (accuracy["default", blocks] < 0.35).all()
-    assert accuracy["He", blocks].min() > 0.4
+    assert accuracy["default", blocks].max() < 0.2 < 0.3 < accuracy["He", blocks].min()
+assert accuracy["He", 8].max() < accuracy["He", 2].min()
 assert (accuracy["twice He", 4] < 0.2).all() and np.isnan(accuracy["twice He", 8]).all()
 
 # %% [markdown]
 # The weights that a network starts from decide. With the default, 5 convolutions are already too
 # many for these few steps; with He, all depths learn, 17 more slowly than 5. With twice He, 5 may
-# still learn, 9 stay at guessing and 17 end in numbers that are none. The cause is the size of the
-# weights and nothing else: not a wrong structure, and no want of additions.
+# still learn, 9 stay at guessing and 17 end in numbers that are none. The structure is the same in
+# all, and so is the learning rate. It is the size of the weights that decides, and no want of
+# additions. (The default is drawn uniformly, and has biases. That is not the point: weights drawn
+# as He's are, with a gain of 1, fail at 9 and 17 convolutions as well. See the experiment.)
 #
 # ## BatchNorm behind each convolution
 #
@@ -316,7 +328,7 @@ assert accuracy["BatchNorm", 8].max() < accuracy["BatchNorm", 2].min()
 # default initialisation trains. Nothing vanishes: the gradient even *grows* on its way back
 # (question 3). Yet the deeper network is worse than the shorter one, on the very same digits. It
 # could do what the shorter one does, if 12 of its convolutions just passed on what they get. SGD
-# does not find that, not in this time.
+# does not find that, not in this time. (Each digit was seen once, so it is not overfitting.)
 #
 # ## Residual blocks
 #
@@ -360,7 +372,7 @@ assert (gap > 0.03).all()
 
 # %%
 def first_loss(model):
-    return tn.CrossEntropyLoss()(model(as_input(x_train[:32])), y_train[:32])
+    return tn.CrossEntropyLoss()(model(x_train[:32]), y_train[:32])
 
 
 added = {
@@ -379,10 +391,7 @@ for name, skip in (("plain", False), ("additions", True)):
     starts = [first_loss(network(8, np.sqrt(2), skip=skip, seed=seed)) for seed in range(3)]
     print(f"He, {name}, loss before training:", ", ".join(f"{start:.1f}" for start in starts))
     assert min(starts) > 4 if skip else max(starts) < 3
-one = trained(0, blocks=8, skip=True)
-print(f"default, additions, seed 0: {one:.1%}")
-assert accuracy["He, additions", 8].min() < 0.2 < 0.4 < accuracy["He", 8].min()
-assert one > 0.7
+assert accuracy["He, additions", 8].min() < 0.2 < 0.3 < accuracy["He", 8].min()
 
 lines = {
     "He": (plain["He"][8], "#000000", "s"),
@@ -415,7 +424,9 @@ figure.tight_layout()
 #
 # Predict first, then run, for seeds 0, 1 and 2. (a) He, plain, 17 convolutions, `epochs` 3: is it
 # only slow? (b) Xavier's gain of 1: which depths, 2, 4 or 8 blocks, survive its factor $1/\sqrt 2$
-# a layer? (c) BatchNorm with and without additions, `epochs` 2: what is left of the gap?
+# a layer? (c) BatchNorm with and without additions, `epochs` 2: what is left of the gap? (d) The
+# default weights (`gain` None) with additions and without BatchNorm, 17 convolutions: what does the
+# calculation above promise?
 
 # %%
 settings = dict(blocks=4, gain=1, norm=False, skip=False)  # Change: blocks, gain, norm, skip
@@ -442,11 +453,13 @@ print(f"{settings}, rate {rate}, {epochs} epochs: {trained(seed, rate, epochs, *
 # %% [markdown]
 # What came of it when this was written (not run here, for the time it takes):
 #
-# - (a) Three epochs gave 84.3, 80.6 and 81.7 %: it is slow, not stuck.
-# - (b) With a gain of 1, 5 convolutions gave 74.9, 38.7 and 50.5 %; 9 gave 24.3, 18.9 and 10.7 %;
-#   17 stayed at guessing. Xavier's gain lacks the 2 against ReLU's ½; 5 layers survive that.
-# - (c) After two epochs 85.9, 86.2 and 87.6 % without additions, 93.0, 92.3 and 92.6 % with them:
-#   half the gap is left.
+# - (a) Three epochs gave 80.4, 76.8 and 79.8 %: it is slow, not stuck.
+# - (b) With a gain of 1, 5 convolutions gave 70.9, 27.9 and 38.1 %; 9 gave 19.8, 10.4 and 12.2 %;
+#   17 stayed at guessing. Xavier's gain lacks the 2 against ReLU's ½.
+# - (c) After two epochs 77.9, 79.1 and 80.8 % without additions, 90.7, 91.4 and 90.8 % with them:
+#   12 points, after 16 with one epoch.
+# - (d) 79.2, 80.0 and 83.2 %. It trains: where blocks nearly pass on what they get, additions are a
+#   remedy for small weights, as He's weights are another.
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 1
@@ -471,12 +484,12 @@ for a in (0, 0.1, 0.5, 1):
 # ### Answer 2
 
 # %% [markdown]
-# Zero. Then $F = 0$, each block passes on what it gets, and sizes stay as they are,
-# however many blocks there are (H. Zhang and others, Fixup, ICLR 2019, begin so). Its gradient is
-# not 0: it is dy times the body's inner activations. The convolution before it gets no gradient in
-# the first step, and does from the second on. Were *all* weights 0, all activations would be 0 and
-# all weight gradients, too, for ever; and weights that are equal but not 0 get equal gradients, so
-# that all channels stay copies of one.
+# Zero. Then $F = 0$, each block passes on what it gets, and sizes stay as they are, however many
+# blocks there are (H. Zhang and others, Fixup, ICLR 2019, begin so). Its gradient is not 0: it is
+# dy times the body's inner activations. The convolution before it gets no gradient in the first
+# step, and does from the second on. Were *all* weights and biases 0, all activations would be 0 and
+# all convolutions' gradients, too, for ever; and weights that are equal but not 0 get equal
+# gradients, so that all channels stay copies of one.
 
 
 # %%
@@ -490,14 +503,12 @@ def zero_last(model):
 
 model = zero_last(network(8, np.sqrt(2), skip=True))
 loss = tn.CrossEntropyLoss()
-loss(model(as_input(x_train[:32])), y_train[:32])
+loss(model(x_train[:32]), y_train[:32])
 model.backward(loss.backward())
 first, last = model[3].body[0].weight.grad, model[3].body[-1].weight.grad
 print(f"gradients in the first block: {np.abs(first).max():.1e} and {np.abs(last).max():.1e}")
 assert not first.any() and last.any()
-model = compiled(model)
-tn.fit(model, x_train, y_train, epochs=1, batch_size=32, max_lr=0.01, progress=False)
-result = tn.evaluate(model, x_held, y_held).accuracy
+result = accuracy_of(compiled(model), seed=0, rate=0.01)
 print(f"He and additions, last convolutions 0, seed 0: {result:.1%}")
 assert result > 0.7
 
@@ -518,9 +529,9 @@ assert result > 0.7
 # %%
 layers = []
 for _ in range(11):
-    layers += [tn.Conv2d(200, 200, 1, rng=rng), tn.BatchNorm2d(200), tn.ReLU()]
+    layers += [tn.Conv2d(100, 100, 1, rng=rng), tn.BatchNorm2d(100), tn.ReLU()]
 wide = tn.Sequential(*layers)
-dy = rng.standard_normal((400, 200, 1, 1), np.float32)  # (n, c, 1, 1)
+dy = rng.standard_normal((300, 100, 1, 1), np.float32)  # (n, c, 1, 1)
 wide(dy)  # any x will do
 dx = dy
 for layer in reversed(layers[3:]):  # back to behind the first ReLU
