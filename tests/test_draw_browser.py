@@ -20,12 +20,14 @@ import pytest
 from glyphs import GLYPHS
 
 import tinynet as tn
+from tinynet.datasets.idx import read_idx
 from tinynet.train import as_input
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 
 import draw
 from draw_page.ink import digit_of
+from draw_page.keep import Kept
 from draw_page.look import Look
 
 pytestmark = pytest.mark.slow
@@ -519,6 +521,73 @@ def test_the_gradient_of_a_class(page):
         text = page.text("#gradient-most")
         assert abs(number(text) - steepest) <= max(0.06 * steepest * ("e" in text), 0.6e-4)
         assert name in page.one("#gradient").get_attribute("aria-label")
+
+
+# -- keeping digits --
+
+
+@pytest.fixture
+def keeping(browser, server, tmp_path):
+    """A page whose server keeps digits in tmp_path."""
+    keeper = draw.Server(0, server.look, Kept(tmp_path))
+    thread = threading.Thread(target=keeper.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    page = Page(browser, keeper)
+    page.set_theme("light")
+    yield page
+    keeper.shutdown()
+    keeper.server_close()
+    thread.join()
+    assert not [entry["message"] for entry in browser.get_log("browser")]
+
+
+def test_without_keep_there_are_no_buttons_for_it(page):
+    assert not page.one("#keep").is_displayed()
+    page.draw(GLYPHS[3])
+    page.wait(lambda: page.text("#answer") == "3")
+    page.press("3")
+    assert page.text("#answer") == "3"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_digits_are_kept_by_buttons_and_by_keys(keeping, tmp_path, width):
+    page = keeping
+    page.set_window(width, 844 if width == 390 else 800, mobile=width == 390)
+    page.open()
+    page.wait(lambda: page.text("#kept-text") == "0 digits kept to train with.")
+    assert page.js("return document.documentElement.scrollWidth") <= width
+    page.press("3")  # of blank paper
+    page.wait(lambda: page.text("#error") == "Draw a digit first.")
+    page.draw(GLYPHS[3])
+    page.wait(lambda: page.text("#answer") == "3")
+    page.screenshot(f"keep-{width}")
+    page.all("#keep-digits button")[3].click()
+    page.wait(lambda: page.text("#kept-text") == "Kept as 3. 1 digit kept to train with.")
+    page.wait(lambda: page.text("#answer") == "–")  # ready for the next one
+    page.draw(GLYPHS[7])
+    page.wait(lambda: page.text("#answer") == "7")
+    page.press("1")  # what the reader says counts, not what the network reads
+    page.wait(lambda: page.text("#kept-text") == "Kept as 1. 2 digits kept to train with.")
+    field = page.one("#digit")
+    field.send_keys("5")  # typed there, it keeps nothing
+    names = [button.accessible_name for button in page.all("#keep-digits button")]
+    assert names[:4] == [f"Keep as {k}; {n} are kept" for k, n in enumerate([0, 1, 0, 1])]
+    page.draw(GLYPHS[0])
+    page.wait(lambda: page.text("#answer") == "0")
+    page.press("0")
+    page.wait(lambda: "3 digits" in page.text("#kept-text"))
+    page.tab_to("#take-back")
+    page.press(ENTER)
+    page.wait(lambda: page.text("#kept-text") == "Took back a 0. 2 digits kept to train with.")
+    for contrast, text in page.js(CONTRASTS):
+        assert contrast >= 4.5, text
+    images, labels = (
+        read_idx(tmp_path / f"train-{name}-ubyte", ndim)
+        for name, ndim in (("images-idx3", 3), ("labels-idx1", 1))
+    )
+    assert labels.tolist() == [3, 1]
+    p = tn.predict_proba(tn.models.mnist_lite(pretrained=True), images)
+    assert p.argmax(axis=1).tolist() == [3, 7]
 
 
 # -- for everyone --
