@@ -38,6 +38,10 @@ FILES = {  # all that can be asked for with GET: no path is made of an address
     f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
     for name in ("page", "pad", "maps", "explanation", "keep", "server", "show")
 }
+LESSONS = ("01_forward", "02_loss", "04_convolution", "05_pooling", "06_batchnorm")
+FILES |= {  # which the page links to
+    f"/{name}.py": (f"../lessons/{name}.py", "text/plain; charset=utf-8") for name in LESSONS
+}
 MOST_BYTES = 128 * 1024  # of a question: the most points that a drawing may have, and some more
 HEADERS = {
     "Content-Security-Policy": (

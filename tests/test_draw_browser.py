@@ -197,7 +197,11 @@ class Page:
         return image, tn.predict_proba(model, image[None])[0]
 
     def shown_probabilities(self):
-        return [number(e.text.rstrip(" %")) / 100 for e in self.all("#probabilities .number")]
+        texts = self.js(
+            "return [...document.querySelectorAll('#probabilities .number')].map("
+            "  (e) => e.textContent)"  # which is there while blank paper hides it
+        )
+        return [number(text.rstrip(" %")) / 100 for text in texts]
 
     def settled(self):
         """Wait until what is shown is what Python computes of the drawing; its probabilities."""
@@ -523,6 +527,36 @@ def test_the_gradient_of_a_class(page):
         assert name in page.one("#gradient").get_attribute("aria-label")
 
 
+def test_blank_paper_is_not_explained(page):
+    hidden = ".layer, .pair, .legend, .caution"
+    assert page.text("#truth") == "Nothing is drawn yet."
+    assert page.one("#start").is_displayed()
+    assert not any(element.is_displayed() for element in page.all(hidden))
+    page.screenshot("blank")
+    page.draw(GLYPHS[2])
+    page.wait(lambda: page.text("#answer") == "2")
+    assert not page.one("#start").is_displayed()
+    assert all(element.is_displayed() for element in page.all(hidden))
+    page.screenshot("drawn")
+    page.one("#clear").click()
+    page.wait(lambda: page.one("#start").is_displayed())
+
+
+def test_each_kind_of_layer_says_once_what_it_does_and_leads_to_its_lesson(page):
+    page.draw(GLYPHS[2])
+    page.wait(lambda: page.text("#answer") == "2")
+    model = tn.models.mnist_lite()
+    kinds = [*dict.fromkeys(type(layer).__name__ for layer in model), "softmax"]
+    assert len(page.all(".about")) == len(kinds)
+    for link in page.all(".about a"):
+        target = link.get_attribute("href")
+        page.js(
+            "window.text = ''; fetch(arguments[0]).then(async r => text = await r.text())", target
+        )
+        lesson = page.wait(lambda: page.js("return window.text"))
+        assert f"# # {link.text.removeprefix('Lesson ')} · " in lesson
+
+
 # -- keeping digits --
 
 
@@ -644,7 +678,7 @@ def test_everything_has_a_name_and_the_focus_is_seen(page):
     page.draw(GLYPHS[6])
     page.settled()
     for element in page.all("button, input, select, canvas"):
-        if not element.get_attribute("aria-hidden"):
+        if element.is_displayed() and not element.get_attribute("aria-hidden"):
             assert element.accessible_name, element.get_attribute("outerHTML")
     assert page.js("return document.documentElement.lang") == "en"
     zoom = page.one("meta[name=viewport]").get_attribute("content")

@@ -2,7 +2,7 @@
 
 import { Explanation } from "./explanation.js";
 import { Keep } from "./keep.js";
-import { Maps, asMaps } from "./maps.js";
+import { Maps, asMaps, kind } from "./maps.js";
 import { Pad } from "./pad.js";
 import { ask } from "./server.js";
 import {
@@ -146,6 +146,7 @@ function show() {
   const blank = image.values.every((value) => value === 0);
   const read = probabilities.indexOf(Math.max(...probabilities));
   $("hint").hidden = drawing.strokes?.length !== 0;
+  document.body.classList.toggle("blank", blank);
   drawImage($("preview"), image, ink, 5);
   if (answer.pixel?.layer === 0) {
     const { top, left, height, width } = answer.pixel.source;
@@ -153,7 +154,7 @@ function show() {
   }
   $("answer").textContent = blank ? "–" : read;
   let truth = `read with ${percent(probabilities[read])}`;
-  if (blank) truth = "The bars show what the network says of blank paper.";
+  if (blank) truth = "Nothing is drawn yet.";
   if (answer.digit !== null) {
     const right = read === answer.label ? "right" : "wrong";
     truth = `Test digit ${answer.digit}, labelled ${answer.label}: read ${right}`;
@@ -257,7 +258,8 @@ function showLayers() {
   answer.layers.forEach(({ name, maps }, i) => {
     const isNew = !layers[i];
     if (isNew) {
-      layers[i] = new Maps(i, name, {
+      const isFirst = answer.layers.findIndex((other) => kind(other.name) === kind(name)) === i;
+      layers[i] = new Maps(i, name, isFirst, {
         select: (place) => select(i, place),
         close: closeExplanation,
       });
