@@ -1,12 +1,17 @@
 """A page where you draw a digit and see what the network makes of it, layer by layer.
 
     python examples/draw.py                 # opens the page in your browser; Ctrl-C ends it
+    python examples/draw.py --keep my_hand  # and keeps the digits that you draw and label
     python examples/draw.py --help
+
+With --keep the page has a button for each digit: it adds the drawing, as the network sees it, to a
+data set in that folder, which `tn.datasets.mnist("my_hand")` reads. That takes two parts: digits to
+train with, and, drawn in a sitting of their own with --part test, digits to test on.
 
 The page is in examples/draw_page/: index.html, style.css and the *.js are what the browser runs,
 ink.py makes a digit of MNIST of the strokes, look.py computes what is shown, explain.py works out
-one pixel. This file is the server between them. It is for this machine alone: it listens on
-127.0.0.1, and answers the page that it served itself and no other.
+one pixel, keep.py writes the data set. This file is the server between them. It is for this machine
+alone: it listens on 127.0.0.1, and answers the page that it served itself and no other.
 """
 
 import argparse
@@ -21,6 +26,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from draw_page.keep import PREFIX, Kept
 from draw_page.look import Look, as_bytes
 
 FOLDER = Path(__file__).resolve().parent / "draw_page"
@@ -30,7 +36,11 @@ FILES = {  # all that can be asked for with GET: no path is made of an address
     "/icon.svg": ("icon.svg", "image/svg+xml"),
 } | {
     f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-    for name in ("page", "pad", "maps", "explanation", "show")
+    for name in ("page", "pad", "maps", "explanation", "keep", "server", "show")
+}
+LESSONS = ("01_forward", "02_loss", "04_convolution", "05_pooling", "06_batchnorm")
+FILES |= {  # which the page links to
+    f"/{name}.py": (f"../lessons/{name}.py", "text/plain; charset=utf-8") for name in LESSONS
 }
 MOST_BYTES = 128 * 1024  # of a question: the most points that a drawing may have, and some more
 HEADERS = {
@@ -53,9 +63,12 @@ class Server(ThreadingHTTPServer):
     # two programs listen on one port.
     allow_reuse_address = os.name != "nt"
 
-    def __init__(self, port, look):
+    def __init__(self, port, look, kept=None):
         super().__init__(("127.0.0.1", port), Handler)
-        self.look = look
+        self.look, self.kept = look, kept
+        self.answers = {"/look": look.answer}
+        if kept:
+            self.answers |= {"/keep": kept.keep, "/take_back": kept.take_back}
         self.port = self.server_address[1]
         # A page elsewhere can have its own name lead here ("DNS rebinding"), but not change the
         # Host and the Origin that the browser then sends.
@@ -75,6 +88,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if not self.is_from_here():
             return self.refuse(403, "this server answers only its own page")
+        if self.path == "/kept":
+            return self.answer(lambda: self.server.kept and self.server.kept.state())
         if self.path not in FILES:
             return self.refuse(404, "there is no such page")
         name, kind = FILES[self.path]
@@ -83,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         if not self.is_from_here():
             return self.refuse(403, "this server answers only its own page")
-        if self.path != "/look":
+        if self.path not in self.server.answers:
             return self.refuse(404, "there is no such page")
         if self.headers.get_content_type() != "application/json":
             return self.refuse(415, "expected a body of the type application/json")
@@ -93,10 +108,15 @@ class Handler(BaseHTTPRequestHandler):
         if len(length) > 9 or int(length) > MOST_BYTES:
             return self.refuse(413, f"expected a body of at most {MOST_BYTES:,} bytes")
         body = self.rfile.read(int(length))
+        self.answer(lambda: self.server.answers[self.path](json.loads(body)))
+
+    def answer(self, work_out):
         try:
-            answer = self.server.look.answer(json.loads(body))
+            answer = work_out()
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or not sensible
             return self.refuse(400, str(error))
+        except OSError as error:  # a full disk, a folder that is gone
+            return self.refuse(500, str(error))
         self.reply(200, as_bytes(answer), "application/octet-stream")
 
     def is_from_here(self):
@@ -136,7 +156,16 @@ def parse(arguments=None):
     parser = argparse.ArgumentParser(description="Draw a digit and see what the network sees.")
     parser.add_argument("--port", type=port, default=0, help="default: one that is free")
     parser.add_argument("--no-browser", action="store_true", help="only print the address")
-    return parser.parse_args(arguments)
+    parser.add_argument(
+        "--keep", metavar="FOLDER", help="a data set to add the digits to that you draw and label"
+    )
+    parser.add_argument(
+        "--part", choices=PREFIX, default="train", help="of the data set (default: train)"
+    )
+    options = parser.parse_args(arguments)
+    if options.part != "train" and options.keep is None:
+        parser.error("--part needs --keep")
+    return options
 
 
 def port(text):
@@ -147,9 +176,15 @@ def port(text):
 
 
 def main(options):
+    kept = None
+    if options.keep is not None:
+        try:
+            kept = Kept(options.keep, options.part)
+        except (ValueError, OSError) as error:
+            sys.exit(f"draw: cannot keep digits in {options.keep}: {error}")
     look = Look()
     try:
-        server = Server(options.port, look)
+        server = Server(options.port, look, kept)
     except OSError as error:
         sys.exit(
             f"draw: cannot listen on port {options.port}: {error.strerror}. "
@@ -157,6 +192,9 @@ def main(options):
         )
     address = f"http://127.0.0.1:{server.port}/"
     print(f"Draw a digit: {address}   (Ctrl-C ends)", flush=True)
+    if kept:
+        count = sum(kept.state()["counts"])
+        print(f"It keeps digits in {options.keep}, part {kept.part}: {count} so far", flush=True)
     threading.Thread(target=look.mistakes.find, daemon=True).start()
     if not options.no_browser:
         webbrowser.open(address)
@@ -166,6 +204,8 @@ def main(options):
         print("\nEnded.")
     finally:
         server.server_close()
+        if kept:
+            kept.close()  # what is just being written is written to its end
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import struct
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tinynet as tn
+from tinynet.datasets.idx import read_idx
 from tinynet.train import MEAN, STD, as_input
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -30,6 +33,7 @@ sys.path.insert(0, str(EXAMPLES))
 import draw  # noqa: E402
 from draw_page import ink  # noqa: E402
 from draw_page.explain import explain  # noqa: E402
+from draw_page.keep import MARK, Kept, as_idx  # noqa: E402
 from draw_page.look import Look, Mistakes, activations, as_bytes, pixel_gradient  # noqa: E402
 
 
@@ -502,18 +506,217 @@ def test_threads_do_not_mix(look):
     equal(together, alone)
 
 
+# -- keep.py --
+
+NAMES = [
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+]
+
+
+def keep(kept, *digits):
+    for k in digits:
+        kept.keep({"strokes": GLYPHS[k], "label": k})
+    return kept.state()
+
+
+def test_what_is_kept_is_what_the_network_sees_and_mnist_reads_it(tmp_path):
+    folder = tmp_path / "hand"
+    state = keep(Kept(folder), 3, 1, 3)
+    assert state == {"part": "train", "counts": [0, 1, 0, 2, 0, 0, 0, 0, 0, 0]}
+    keep(Kept(folder, "test"), 7)
+    (x_train, y_train), (x_test, y_test) = tn.datasets.mnist(folder)
+    assert (y_train.tolist(), y_test.tolist()) == ([3, 1, 3], [7])
+    for image, k in zip([*x_train, *x_test], [3, 1, 3, 7], strict=True):
+        np.testing.assert_array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])), strict=True)
+    assert sorted(path.name for path in folder.iterdir()) == [MARK, *NAMES]
+    assert "tinynet.datasets.mnist(" in (folder / MARK).read_text("utf-8")
+
+
+def test_a_folder_is_gone_on_with_and_the_last_digit_can_be_taken_back(tmp_path):
+    keep(Kept(tmp_path), 5, 6)
+    kept = Kept(tmp_path)
+    assert keep(kept, 0)["counts"] == [1, 0, 0, 0, 0, 1, 1, 0, 0, 0]
+    for count, label in [(3, 0), (2, 6), (1, 5)]:
+        assert kept.take_back({"count": count})["label"] == label
+    assert kept.state()["counts"] == [0] * 10
+    assert [path.name for path in tmp_path.iterdir()] == [MARK]
+    with pytest.raises(ValueError, match="no digit is kept"):
+        kept.take_back({"count": 0})
+    assert keep(kept, 2)["counts"][2] == 1
+
+
+def test_two_clicks_take_back_one_digit(tmp_path):
+    kept = Kept(tmp_path)
+    keep(kept, 5, 6)
+    kept.take_back({"count": 2})
+    with pytest.raises(ValueError, match="count: expected 1, as many as are kept"):
+        kept.take_back({"count": 2})
+    assert kept.state()["counts"][5] == 1
+
+
+class Killed(BaseException):
+    """Nothing catches it, as nothing catches kill -9."""
+
+
+@pytest.mark.parametrize("moment", range(5))
+@pytest.mark.parametrize("before, after", [(0, 1), (1, 2), (2, 3), (1, 0), (2, 1)])
+def test_an_interrupt_at_any_moment_loses_nothing(tmp_path, monkeypatch, before, after, moment):
+    """Killed before the n-th change to the folder: all digits are there, or all but the last."""
+    kept = Kept(tmp_path)
+    keep(kept, *range(before))
+    changes = iter(range(moment))
+
+    def interrupted(function):
+        def call(*arguments, **named):
+            if next(changes, None) is None:
+                raise Killed
+            return function(*arguments, **named)
+
+        return call
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted(os.replace))
+        patch.setattr(Path, "unlink", interrupted(Path.unlink))
+        try:
+            if after > before:
+                keep(kept, before)
+            else:
+                kept.take_back({"count": before})
+            expected = {after}
+        except Killed:
+            expected = {before, after}
+    count = sum(Kept(tmp_path).state()["counts"])  # which mends it, if need be
+    assert count in expected
+    assert [len(part) for part in read_part(tmp_path)] == [count, count]
+    keep(Kept(tmp_path), 9)
+    images, labels = read_part(tmp_path)
+    assert labels.tolist() == [*range(count), 9]
+    for image, k in zip(images, labels, strict=True):
+        assert np.array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])))
+
+
+def read_part(folder):
+    """(images, labels) of the part "train", which may be empty; without keep.py."""
+    images, labels = (folder / name for name in NAMES[2:])
+    if not images.exists() and not labels.exists():
+        return [], []
+    return read_idx(images, 3), read_idx(labels, 1)
+
+
+def test_two_threads_keep_all(tmp_path):
+    kept = Kept(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda k: keep(kept, k % 10), range(40)))
+    assert kept.state()["counts"] == [4] * 10
+    images, labels = read_part(tmp_path)
+    for image, k in zip(images, labels, strict=True):
+        assert np.array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])))
+
+
+def test_after_close_nothing_is_written(tmp_path):
+    kept = Kept(tmp_path)
+    kept.close()
+    thread = threading.Thread(target=keep, args=(kept, 1), daemon=True)
+    thread.start()
+    thread.join(0.2)
+    assert thread.is_alive() and not (tmp_path / NAMES[2]).exists()
+    kept.lock.release()
+    thread.join()
+
+
+def foreign_file(folder):
+    (folder / "thesis.txt").write_text("mine")
+
+
+def other_data_set(folder):
+    (folder / NAMES[2]).write_bytes(as_idx(np.zeros((2, 28, 28))))
+    (folder / NAMES[3]).write_bytes(as_idx(np.zeros(2)))
+
+
+def damage(name, content):
+    def damaged(folder):
+        keep(Kept(folder), 1, 2)
+        keep(Kept(folder, "test"), 1, 2)
+        path = folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content(path.read_bytes()))
+
+    return damaged
+
+
+DAMAGED = {
+    "a foreign file": (foreign_file, f"found thesis.txt in it and no {MARK}; give another folder"),
+    "another data set": (other_data_set, f"found {NAMES[2]} in it and no {MARK}"),
+    "truncated": (damage(NAMES[2], lambda b: b[:-1]), "truncated: expected 1568 bytes"),
+    "trailing": (damage(NAMES[3], lambda b: b + b"\0"), "trailing bytes"),
+    "no IDX": (damage(NAMES[1], b"hello"), "expected an IDX file"),
+    "empty": (damage(NAMES[0], b""), "expected an IDX file"),
+    "a label of 10": (damage(NAMES[1], lambda b: b[:-1] + b"\n"), "labels in 0 … 9, got 10"),
+    "another size": (
+        damage(NAMES[0], as_idx(np.zeros((2, 20, 20)))),
+        "expected images of 28×28, got 20×20",
+    ),
+    "a label too many": (damage(NAMES[3], as_idx(np.zeros(3))), "expected 2 labels"),
+    "two labels less": (damage(NAMES[2], as_idx(np.zeros((4, 28, 28)))), "expected 4 labels"),
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+def test_a_foreign_or_damaged_folder_is_refused_and_left_as_it_is(tmp_path, case, capsys):
+    make, message = DAMAGED[case]
+    make(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(SystemExit) as end:  # before anything else is done
+        draw.main(draw.parse(["--no-browser", "--keep", str(tmp_path)]))
+    assert end.value.code.startswith(f"draw: cannot keep digits in {tmp_path}: ")
+    assert message in end.value.code
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError, match="expected a folder, got a file"):
+        Kept(tmp_path / "file")
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        Kept(tmp_path / "a" / "b")
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / ".DS_Store").write_text("")  # as file managers leave them
+    assert Kept(tmp_path / "hidden").state()["counts"] == [0] * 10
+
+
+def test_a_part_without_a_folder_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        draw.parse(["--part", "test"])
+    assert "--part needs --keep" in capsys.readouterr().err
+
+
 # -- draw.py: the server --
 
 
-@pytest.fixture(scope="module")
-def server(look):
-    server = draw.Server(0, look)
+@contextmanager
+def serving(*arguments):
+    server = draw.Server(0, *arguments)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     yield server
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def server(look):
+    with serving(look) as server:
+        yield server
+
+
+@pytest.fixture
+def keeper(look, tmp_path):
+    """A server that keeps digits in tmp_path."""
+    with serving(look, Kept(tmp_path)) as server:
+        yield server
 
 
 def ask(server, body, path="/look", method="POST", **headers):
@@ -567,12 +770,14 @@ def test_all_files_are_served_under_a_strict_policy(server):
         assert "unsafe" not in policy and "*" not in policy and "http" not in policy
         assert "frame-ancestors 'none'" in policy
         assert "Access-Control-Allow-Origin" not in headers
-        if kind != "image/svg+xml":  # which is named by an address that nothing fetches
+        # An SVG is named by an address that nothing fetches; lessons are text, to be read.
+        if kind not in ("image/svg+xml", "text/plain; charset=utf-8"):
             assert not re.search(rb"https?://", body)
     files = {path.name for path in folder.iterdir() if path.suffix in {".html", ".css", ".js"}}
     assert files <= {name for name, _ in draw.FILES.values()}
     scripts = "".join(path.read_text("utf-8") for path in folder.glob("*.js"))
     assert set(re.findall(r'from "\.(/\w+\.js)"', scripts)) <= set(draw.FILES)
+    assert set(re.findall(r'"(\d\d_\w+)"', scripts)) == set(draw.LESSONS)
 
 
 @pytest.mark.parametrize(
@@ -699,6 +904,67 @@ def test_a_port_in_use_is_said_in_a_sentence(server):
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith(f"draw: cannot listen on port {server.port}: ")
     assert "Without --port, a free one is taken." in done.stderr
+
+
+def test_the_server_keeps_digits_and_takes_them_back(keeper, tmp_path):
+    assert from_bytes(ask(keeper, None, "/kept", "GET")[2])["counts"] == [0] * 10
+    for k in (4, 4, 8):
+        status, _, body = ask(keeper, json.dumps({"strokes": GLYPHS[k], "label": k}), "/keep")
+        assert status == 200
+    assert from_bytes(body) == {"part": "train", "counts": [0, 0, 0, 0, 2, 0, 0, 0, 1, 0]}
+    status, _, body = ask(keeper, json.dumps({"count": 3}), "/take_back")
+    assert status == 200 and from_bytes(body)["label"] == 8
+    assert from_bytes(ask(keeper, None, "/kept", "GET")[2])["counts"][4] == 2
+    assert read_part(tmp_path)[1].tolist() == [4, 4]
+
+
+def test_without_keep_nothing_is_kept(server):
+    assert from_bytes(ask(server, None, "/kept", "GET")[2]) is None
+    for path in ("/keep", "/take_back"):
+        assert ask(server, json.dumps({"strokes": GLYPHS[1], "label": 1}), path)[0] == 404
+
+
+@pytest.mark.parametrize(
+    "path, asked, message",
+    [
+        ("/keep", {"strokes": GLYPHS[1], "label": 10}, "label: expected an integer in 0 … 9"),
+        ("/keep", {"strokes": GLYPHS[1], "label": -1}, "label: expected an integer in 0 … 9"),
+        ("/keep", {"strokes": GLYPHS[1], "label": True}, "label: expected an integer in 0 … 9"),
+        ("/keep", {"strokes": GLYPHS[1], "label": "1"}, "label: expected an integer in 0 … 9"),
+        ("/keep", {"strokes": GLYPHS[1]}, "expected an object with strokes, label"),
+        ("/keep", {"strokes": [], "label": 1}, "draw a digit first"),
+        ("/keep", {"strokes": [[[2, 0]]], "label": 1}, "strokes: expected points"),
+        ("/keep", {"strokes": GLYPHS[1], "label": 1, "folder": "/"}, "expected an object with"),
+        ("/keep", [], "expected an object with strokes, label"),
+        ("/take_back", {"count": 1}, "count: expected 0"),
+        ("/take_back", {}, "expected an object with count"),
+    ],
+    ids=str,
+)
+def test_bad_requests_keep_nothing(keeper, tmp_path, path, asked, message):
+    status, _, body = ask(keeper, json.dumps(asked), path)
+    assert status == 400 and message in json.loads(body)["error"]
+    assert [p.name for p in tmp_path.iterdir()] == [MARK]
+
+
+@pytest.mark.parametrize("path", ["/keep", "/take_back"])
+def test_requests_that_change_files_are_checked_as_all_others(keeper, tmp_path, path):
+    keep(keeper.kept, 1)
+    body = json.dumps({"strokes": GLYPHS[1], "label": 1} if path == "/keep" else {"count": 1})
+    assert ask(keeper, body, path, Origin="http://evil.example")[0] == 403
+    assert ask(keeper, body, path, Host="evil.example")[0] == 403
+    assert ask(keeper, body, path, Content_Type="text/plain")[0] == 415
+    assert ask(keeper, b"", path, Content_Length=str(draw.MOST_BYTES + 1))[0] == 413
+    assert ask(keeper, None, path, "GET")[0] == 404
+    assert ask(keeper, None, "/kept", "GET", Origin="http://evil.example")[0] == 403
+    assert len(read_part(tmp_path)[1]) == 1
+
+
+def test_a_folder_that_is_gone_is_said(keeper, tmp_path):
+    shutil.rmtree(tmp_path)
+    body = json.dumps({"strokes": GLYPHS[1], "label": 1})
+    status, _, answer = ask(keeper, body, "/keep")
+    assert status == 500 and "expected a folder that exists" in json.loads(answer)["error"]
 
 
 @pytest.mark.parametrize("value", ["-1", "65536", "x"])

@@ -20,12 +20,14 @@ import pytest
 from glyphs import GLYPHS
 
 import tinynet as tn
+from tinynet.datasets.idx import read_idx
 from tinynet.train import as_input
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 
 import draw
 from draw_page.ink import digit_of
+from draw_page.keep import Kept
 from draw_page.look import Look
 
 pytestmark = pytest.mark.slow
@@ -195,7 +197,11 @@ class Page:
         return image, tn.predict_proba(model, image[None])[0]
 
     def shown_probabilities(self):
-        return [number(e.text.rstrip(" %")) / 100 for e in self.all("#probabilities .number")]
+        texts = self.js(
+            "return [...document.querySelectorAll('#probabilities .number')].map("
+            "  (e) => e.textContent)"  # which is there while blank paper hides it
+        )
+        return [number(text.rstrip(" %")) / 100 for text in texts]
 
     def settled(self):
         """Wait until what is shown is what Python computes of the drawing; its probabilities."""
@@ -521,6 +527,103 @@ def test_the_gradient_of_a_class(page):
         assert name in page.one("#gradient").get_attribute("aria-label")
 
 
+def test_blank_paper_is_not_explained(page):
+    hidden = ".layer, .pair, .legend, .caution"
+    assert page.text("#truth") == "Nothing is drawn yet."
+    assert page.one("#start").is_displayed()
+    assert not any(element.is_displayed() for element in page.all(hidden))
+    page.screenshot("blank")
+    page.draw(GLYPHS[2])
+    page.wait(lambda: page.text("#answer") == "2")
+    assert not page.one("#start").is_displayed()
+    assert all(element.is_displayed() for element in page.all(hidden))
+    page.screenshot("drawn")
+    page.one("#clear").click()
+    page.wait(lambda: page.one("#start").is_displayed())
+
+
+def test_each_kind_of_layer_says_once_what_it_does_and_leads_to_its_lesson(page):
+    page.draw(GLYPHS[2])
+    page.wait(lambda: page.text("#answer") == "2")
+    model = tn.models.mnist_lite()
+    kinds = [*dict.fromkeys(type(layer).__name__ for layer in model), "softmax"]
+    assert len(page.all(".about")) == len(kinds)
+    for link in page.all(".about a"):
+        target = link.get_attribute("href")
+        page.js(
+            "window.text = ''; fetch(arguments[0]).then(async r => text = await r.text())", target
+        )
+        lesson = page.wait(lambda: page.js("return window.text"))
+        assert f"# # {link.text.removeprefix('Lesson ')} · " in lesson
+
+
+# -- keeping digits --
+
+
+@pytest.fixture
+def keeping(browser, server, tmp_path):
+    """A page whose server keeps digits in tmp_path."""
+    keeper = draw.Server(0, server.look, Kept(tmp_path))
+    thread = threading.Thread(target=keeper.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    page = Page(browser, keeper)
+    page.set_theme("light")
+    yield page
+    keeper.shutdown()
+    keeper.server_close()
+    thread.join()
+    assert not [entry["message"] for entry in browser.get_log("browser")]
+
+
+def test_without_keep_there_are_no_buttons_for_it(page):
+    assert not page.one("#keep").is_displayed()
+    page.draw(GLYPHS[3])
+    page.wait(lambda: page.text("#answer") == "3")
+    page.press("3")
+    assert page.text("#answer") == "3"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_digits_are_kept_by_buttons_and_by_keys(keeping, tmp_path, width):
+    page = keeping
+    page.set_window(width, 844 if width == 390 else 800, mobile=width == 390)
+    page.open()
+    page.wait(lambda: page.text("#kept-text") == "0 digits kept to train with.")
+    assert page.js("return document.documentElement.scrollWidth") <= width
+    page.press("3")  # of blank paper
+    page.wait(lambda: page.text("#error") == "Draw a digit first.")
+    page.draw(GLYPHS[3])
+    page.wait(lambda: page.text("#answer") == "3")
+    page.screenshot(f"keep-{width}")
+    page.all("#keep-digits button")[3].click()
+    page.wait(lambda: page.text("#kept-text") == "Kept as 3. 1 digit kept to train with.")
+    page.wait(lambda: page.text("#answer") == "–")  # ready for the next one
+    page.draw(GLYPHS[7])
+    page.wait(lambda: page.text("#answer") == "7")
+    page.press("1")  # what the reader says counts, not what the network reads
+    page.wait(lambda: page.text("#kept-text") == "Kept as 1. 2 digits kept to train with.")
+    field = page.one("#digit")
+    field.send_keys("5")  # typed there, it keeps nothing
+    names = [button.accessible_name for button in page.all("#keep-digits button")]
+    assert names[:4] == [f"Keep as {k}; {n} are kept" for k, n in enumerate([0, 1, 0, 1])]
+    page.draw(GLYPHS[0])
+    page.wait(lambda: page.text("#answer") == "0")
+    page.press("0")
+    page.wait(lambda: "3 digits" in page.text("#kept-text"))
+    page.tab_to("#take-back")
+    page.press(ENTER)
+    page.wait(lambda: page.text("#kept-text") == "Took back a 0. 2 digits kept to train with.")
+    for contrast, text in page.js(CONTRASTS):
+        assert contrast >= 4.5, text
+    images, labels = (
+        read_idx(tmp_path / f"train-{name}-ubyte", ndim)
+        for name, ndim in (("images-idx3", 3), ("labels-idx1", 1))
+    )
+    assert labels.tolist() == [3, 1]
+    p = tn.predict_proba(tn.models.mnist_lite(pretrained=True), images)
+    assert p.argmax(axis=1).tolist() == [3, 7]
+
+
 # -- for everyone --
 
 DOWN, UP, LEFT, RIGHT = "\ue015", "\ue013", "\ue012", "\ue014"
@@ -575,7 +678,7 @@ def test_everything_has_a_name_and_the_focus_is_seen(page):
     page.draw(GLYPHS[6])
     page.settled()
     for element in page.all("button, input, select, canvas"):
-        if not element.get_attribute("aria-hidden"):
+        if element.is_displayed() and not element.get_attribute("aria-hidden"):
             assert element.accessible_name, element.get_attribute("outerHTML")
     assert page.js("return document.documentElement.lang") == "en"
     zoom = page.one("meta[name=viewport]").get_attribute("content")

@@ -7,12 +7,30 @@ const GAP = 6; // between maps, in pixels of the page, as all lengths here
 const EDGE = GAP / 2; // around them all, for the marks of pixels at the edge
 const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
+// What each kind of layer does, and the lesson about it, from which the server takes the text.
+const KINDS = {
+  Conv2d: ["Each pixel is a weighted sum over a window of all maps below, and a bias; the weights " +
+    "are the same at every place.", "04_convolution"],
+  ReLU: ["What is negative becomes 0.", "01_forward"],
+  BatchNorm2d: ["Each map is shifted and scaled by its mean and spread in training, then by two " +
+    "learned numbers.", "06_batchnorm"],
+  MaxPool2d: ["Of each window the largest value is kept: the maps become smaller, and it matters " +
+    "less where exactly a stroke lies.", "05_pooling"],
+  AvgPool2d: ["The mean of each window: here of a whole map, one for each digit.", "05_pooling"],
+  Flatten: ["The same numbers, as a row: the logits.", "01_forward"],
+  softmax: ["e to the power of each logit, divided by the sum of all ten: positive, and 1 " +
+    "together.", "02_loss"],
+};
+
 /** The shape of what a layer gave as [channels, rows, columns]: logits have 1 × 1 maps. */
 export const asMaps = (shape) => [...shape, 1, 1].slice(0, 3);
 
 export class Maps {
-  /** select([channel, row, column]) and close() are called when the reader does so. */
-  constructor(index, name, { select, close }) {
+  /**
+   * select([channel, row, column]) and close() are called when the reader does so. isFirst: of its
+   * kind, so that it says what the kind does.
+   */
+  constructor(index, name, isFirst, { select, close }) {
     this.index = index;
     this.handlers = { select, close };
     this.title = name === "softmax" ? "softmax" : `model[${index}]`;
@@ -35,6 +53,7 @@ export class Maps {
         (this.size = element("span", { className: "size" })),
         this.range,
       ),
+      ...(isFirst && kind(name) in KINDS ? [about(kind(name))] : []),
       this.canvas,
     );
     this.isSeen = false; // only what is near the window is drawn, and drawn when it comes near
@@ -155,6 +174,17 @@ export class Maps {
       this.choose([within(channel, channels), within(row, h), within(column, w)]);
     }
   }
+}
+
+/** "Conv2d" of "Conv2d(1→8, k=3, p=1)". */
+export const kind = (name) => name.split("(")[0];
+
+/** A sentence on a kind of layer, with a link to its lesson. */
+function about(kind) {
+  const [words, lesson] = KINDS[kind];
+  const number = Number(lesson.slice(0, 2));
+  const link = element("a", { href: `/${lesson}.py`, target: "_blank" }, `Lesson ${number}`);
+  return element("p", { className: "about" }, words, " ", link);
 }
 
 /** How many maps stand in a row, and how large a pixel is, for this width of the page. */

@@ -1,11 +1,12 @@
 // The page: what is asked of the server after each change, and where its answer is shown.
 
 import { Explanation } from "./explanation.js";
-import { Maps, asMaps } from "./maps.js";
+import { Keep } from "./keep.js";
+import { Maps, asMaps, kind } from "./maps.js";
 import { Pad } from "./pad.js";
+import { ask } from "./server.js";
 import {
   decimals, drawImage, element, ink, largest, outline, penColour, percent, readColours, signed,
-  unpack,
 } from "./show.js";
 
 const $ = (id) => document.getElementById(id);
@@ -25,18 +26,18 @@ let changedAt = null; // when the newest change was made that is not on the scre
 /** Ask after a change. */
 function changed() {
   changedAt = performance.now();
-  ask();
+  look();
 }
 
 /** Ask about everything as it is now, one question at a time: what changes meanwhile waits. */
-async function ask() {
+async function look() {
   askAgain = asking;
   if (asking) return;
   asking = true;
   const [askedDrawing, askedPixel, start] = [drawing, pixel, changedAt];
   let problem = "";
   try {
-    answer = await post({ drawing, gradient: gradientAsked(), pixel });
+    answer = await ask("/look", { drawing, gradient: gradientAsked(), pixel });
     if (drawing === askedDrawing && answer.digit !== null) {
       drawing = { digit: answer.digit }; // now known also of misread_after
       pad.show([], answer.image);
@@ -47,26 +48,11 @@ async function ask() {
     problem = error.message;
   }
   asking = false;
-  if (askAgain) ask(); // the server works on that while this answer is being shown
+  if (askAgain) look(); // the server works on that while this answer is being shown
   showError(problem);
   if (problem) return;
   show();
   if (start !== null) measure(start);
-}
-
-async function post(question) {
-  let response;
-  try {
-    response = await fetch("/look", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(question),
-    });
-  } catch {
-    throw new Error("No answer: is python examples/draw.py still running?");
-  }
-  if (!response.ok) throw new Error((await response.json()).error);
-  return unpack(await response.arrayBuffer());
 }
 
 function gradientAsked() {
@@ -119,6 +105,12 @@ function undo() {
   changed();
 }
 
+new Keep({
+  strokes: () => drawing.strokes ?? [],
+  kept: clear,
+  say: (text) => say("place", text),
+  showError,
+});
 $("undo").addEventListener("click", undo);
 $("clear").addEventListener("click", clear);
 $("load").addEventListener("submit", (event) => {
@@ -154,6 +146,7 @@ function show() {
   const blank = image.values.every((value) => value === 0);
   const read = probabilities.indexOf(Math.max(...probabilities));
   $("hint").hidden = drawing.strokes?.length !== 0;
+  document.body.classList.toggle("blank", blank);
   drawImage($("preview"), image, ink, 5);
   if (answer.pixel?.layer === 0) {
     const { top, left, height, width } = answer.pixel.source;
@@ -161,7 +154,7 @@ function show() {
   }
   $("answer").textContent = blank ? "–" : read;
   let truth = `read with ${percent(probabilities[read])}`;
-  if (blank) truth = "The bars show what the network says of blank paper.";
+  if (blank) truth = "Nothing is drawn yet.";
   if (answer.digit !== null) {
     const right = read === answer.label ? "right" : "wrong";
     truth = `Test digit ${answer.digit}, labelled ${answer.label}: read ${right}`;
@@ -257,7 +250,7 @@ function showMistakes() {
     "Shown are those most like this drawing: the distance is the Euclidean one between the " +
     "outputs of model[19], the second pooling.";
   clearTimeout(askLater);
-  if (read < answer.digits) askLater = setTimeout(ask, 1000); // just after the start
+  if (read < answer.digits) askLater = setTimeout(look, 1000); // just after the start
 }
 
 function showLayers() {
@@ -265,7 +258,8 @@ function showLayers() {
   answer.layers.forEach(({ name, maps }, i) => {
     const isNew = !layers[i];
     if (isNew) {
-      layers[i] = new Maps(i, name, {
+      const isFirst = answer.layers.findIndex((other) => kind(other.name) === kind(name)) === i;
+      layers[i] = new Maps(i, name, isFirst, {
         select: (place) => select(i, place),
         close: closeExplanation,
       });
@@ -321,4 +315,4 @@ new ResizeObserver(() => {
 }).observe($("layers"));
 
 readColours();
-ask();
+look();

@@ -1,18 +1,5 @@
 // Numbers as text and as colours, and arrays as pictures: what all other modules use.
 
-/** An answer of the server (as_bytes in look.py); an array in it becomes {shape, values}. */
-export function unpack(buffer) {
-  const kinds = { Uint8Array, Float32Array };
-  const after = 4 + new DataView(buffer).getUint32(0, true);
-  const text = new TextDecoder().decode(new Uint8Array(buffer, 4, after - 4));
-  return JSON.parse(text, (key, value) => {
-    if (!value?.array) return value;
-    const { array, shape, start } = value;
-    const size = shape.reduce((a, b) => a * b, 1);
-    return { shape, values: new kinds[array](buffer, after + start, size) };
-  });
-}
-
 /** A number with this many decimals, or with an exponent where these would show only zeros. */
 export function decimals(x, n = 4) {
   const tiny = x !== 0 && Math.abs(x) < 0.5 * 10 ** -n;
