@@ -131,12 +131,12 @@ def test_ci_runs_the_command_of_the_readme():
 
 
 @pytest.mark.parametrize("missing, package", [
-    ("jupytext", "jupytext"), ("latex2mathml", "latex2mathml"), ("sklearn", "scikit-learn"),
+    ("jupytext", "jupytext"), ("math_core", "math-core"), ("sklearn", "scikit-learn"),
 ])  # fmt: skip
 def test_docs_name_the_package_that_is_missing(missing, package, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "examples")
     docs = importlib.import_module("docs")
-    for name in ("jupytext", "latex2mathml", "latex2mathml.converter", "nbclient", "nbconvert"):
+    for name in ("jupytext", "math_core", "nbclient", "nbconvert"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     for name in ("pdoc", "sklearn"):
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
