@@ -227,15 +227,15 @@ def test_hints_stand_in_the_order_of_the_outputs_and_once_each():
     ]
 
 
-def test_of_two_mistakes_each_is_named_with_the_cases_that_it_explains():
-    def forward(x, weight, bias, stride, padding):  # no stride; and the padding on one side
+def test_of_two_mistakes_the_one_that_explains_most_is_named_with_its_cases():
+    def forward(x, weight, bias, stride, padding):  # no bias; and the padding on one side
         x = np.pad(x, ((0, 0), (0, 0), (2 * padding, 0), (2 * padding, 0)))
-        return TASKS["conv2d", "forward"].reference(x, weight, bias, 1, 0)
+        return TASKS["conv2d", "forward"].reference(x, weight, 0 * bias, stride, 0)
 
     (found,) = check(TASKS["conv2d", "forward"], forward)
     said = text_of([found])
-    assert "The stride is ignored" in found.hint
-    assert "This explains what is wrong in: stride 2; stride 2, the last row" in said
+    assert "The bias is missing" in found.hint
+    assert "This explains what is wrong in: one image, one channel, one filter; several" in said
     assert "Something else is wrong in: padding 1; padding 2" in said
 
 
