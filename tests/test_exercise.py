@@ -435,6 +435,53 @@ def test_a_function_need_not_be_written_with_def():
     assert check(TASKS["relu", "forward"], np.abs)[0].hint.startswith("Negative values come out")
 
 
+# -- from a notebook --
+
+
+def forward(x):
+    return np.maximum(x, 0)
+
+
+def backward(dy, x):
+    return dy * (x >= 0)
+
+
+def the_factor(dy, x):
+    return dy * (x > 0)
+
+
+def test_a_notebook_gets_the_words_of_the_command(answer_file, capsys):
+    path = answer_file(RIGHT.replace("x > 0", "x >= 0"))
+    assert exercise.main(["relu", str(path)]) == 1
+    command_said = capsys.readouterr().out.replace(f"relu: {path}", "relu")
+    assert exercise.check("relu", forward, backward) is False
+    said = capsys.readouterr().out
+    for line in command_said.splitlines():
+        assert line in said or "where relu.py is" in line or "from relu import" in line
+    assert "To try this case yourself:\n    from tinynet.exercises import arguments" in said
+    assert exercise.check("relu", backward, forward) is False  # in any order, by their names
+    assert capsys.readouterr().out == said
+    assert exercise.check("relu", forward, the_factor) is True  # or all in order
+    assert "All of it is right." in capsys.readouterr().out
+    assert exercise.check("relu", forward) is False
+    assert "forward   right\n  backward  not begun" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error, arguments, says",
+    [
+        (ValueError, ("conv", forward), "'conv' is no exercise. There are relu, linear"),
+        (ValueError, ("relu",), 'expected check("relu", forward, backward); got 0 functions'),
+        (ValueError, ("relu", forward, backward, forward), "got 3 functions"),
+        (TypeError, ("relu", forward, 3), "got 3. Give the function itself"),
+        (ValueError, ("relu", the_factor), "which of forward, backward is the_factor"),
+    ],
+)
+def test_check_says_what_it_expects(error, arguments, says):
+    with pytest.raises(error, match=re.escape(says)):
+        exercise.check(*arguments)
+
+
 # -- the command itself --
 
 
