@@ -14,13 +14,27 @@ write a file like relu.py here (reference, cases, tasks, mistakes), add it to EX
 put the blank into examples/exercises.
 
 task.py says what an exercise is made of, run.py runs a student's code, answer.py tries it on a
-case, diagnose.py compares it with what is right and with the mistakes, and looks.py looks at
-numbers that no mistake explains.
+case, diagnose.py compares it with what is right and with the mistakes, looks.py looks at numbers
+that no mistake explains, probes.py tries the answer on other arguments, and kept.py looks for what
+it keeps between calls.
 """
 
 import numpy as np
 
-from . import avgpool2d, batchnorm2d, conv2d, cross_entropy, linear, maxpool2d, one_cycle, relu, sgd
+from . import (
+    adam,
+    avgpool2d,
+    batchnorm2d,
+    conv2d,
+    cross_entropy,
+    dropout,
+    he_init,
+    linear,
+    maxpool2d,
+    one_cycle,
+    relu,
+    sgd,
+)
 from .task import in_dtype
 
 # in the order in which a course would set them
@@ -36,6 +50,9 @@ EXERCISES = {
         batchnorm2d,
         sgd,
         one_cycle,
+        adam,
+        he_init,
+        dropout,
     )
 }
 
