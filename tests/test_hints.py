@@ -6,9 +6,12 @@ On tasks made for it, so that each answer is wrong in one way; test_exercise.py 
 import numpy as np
 import pytest
 from cases import normal
+from exercises.unseen import LATER, UNSEEN
 
+from tinynet.exercises import EXERCISES
 from tinynet.exercises.answer import Run
 from tinynet.exercises.diagnose import check, listed
+from tinynet.exercises.kept import kept
 from tinynet.exercises.looks import some_axes
 from tinynet.exercises.task import Case, Task
 
@@ -447,3 +450,49 @@ def test_a_mistake_that_explains_a_part():
 def test_four_cases_are_named(count, names):
     runs = [Run(Case(name, {}), {}, {}, {}, "", [], None) for name in NAMES[:count]]
     assert listed(runs) == names
+
+
+# -- wrong answers that no mistake was written for --
+
+
+@pytest.mark.parametrize("answer", UNSEEN, ids=[a.function.__name__ for a in UNSEEN])
+def test_an_unseen_answer_gets_the_hint_that_was_judged(answer):
+    (task,) = (t for t in EXERCISES[answer.exercise].tasks if t.name == answer.task)
+    assert answer.says in check(task, answer.function)[0].hint
+
+
+def test_most_unseen_answers_get_a_hint_that_is_right_or_helps():
+    for answers in (UNSEEN[:LATER], UNSEEN[LATER:]):
+        judged = [a.judgement for a in answers]
+        assert set(judged) <= {"right", "helps", "no use"}  # none misleads
+        assert judged.count("no use") <= 0.1 * len(judged)
+    assert LATER >= 60 and len(UNSEEN) - LATER >= 20
+
+
+# -- something kept --
+
+
+def remembers(x):
+    remembers.x = x
+
+
+def takes_it(x):
+    return x + remembers.x
+
+
+def by_default(x, cache={}):  # noqa: B006
+    return cache.setdefault("x", x)
+
+
+SCALE = np.ones(3)
+
+
+def a_constant(x):
+    return SCALE * x
+
+
+def test_what_is_kept_is_named():
+    remembers(SCALE)
+    assert kept(takes_it) == "remembers.x"
+    assert kept(by_default) == "a value by default"
+    assert kept(a_constant) is None and kept(np.maximum) is None

@@ -233,6 +233,8 @@ def unexplained(task, function, name, ran, halted):
     right = [r for r in ran if r.correct(name)]
     if right and not any(line.startswith("This explains") for line in lines):
         lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
+    if len(bad) > 1 and not bad[0].right[name].ndim:  # one number a case: some more of them
+        lines += [f"“{r.case.what}”: {numbers(r, name)}" for r in bad[1:4]]
     if halted:
         lines.append(f"In the case “{halted[0].case.what}” it {halted[0].stopped}")
     return found._replace(evidence=lines)

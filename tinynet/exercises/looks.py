@@ -19,7 +19,7 @@ LONG = 3  # entries of an axis on which first, last and others can be told apart
 
 def relation(task, name, runs):
     """A hint that holds in all these runs, or None."""
-    looks = (zero, argument, other_output, whole, factor, step, turned, summed, moved)
+    looks = (zero, argument, other_output, whole, factor, step, turned, summed, moved, function)
     if all(np.isfinite(run.got[name]).all() for run in runs):
         looks += (difference, by_axis)
     return next((hint for look in looks if (hint := look(task, name, runs))), None)
@@ -224,6 +224,28 @@ def is_offset(run, name):
     if got.shape != right.shape or not np.isfinite(got).all():
         return False
     return run.is_close(name, right + (got - right).mean())
+
+
+FUNCTIONS = {
+    "the square of": np.square,
+    "the root of": np.sqrt,
+    "the size (without the sign) of": np.abs,
+    "the logarithm of": np.log,
+    "exp of": np.exp,
+    "1 divided by": np.reciprocal,
+    "1 minus": lambda a: 1 - a,
+}
+
+
+def function(task, name, runs):
+    """A function of the right values."""
+    if sum(run.right[name].size for run in runs) < MANY:
+        return None
+    with np.errstate(all="ignore"):
+        for words, of in FUNCTIONS.items():
+            if all(run.is_close(name, of(run.right[name])) for run in runs):
+                return f"Every value is {words} the right one."
+    return None
 
 
 def difference(task, name, runs):

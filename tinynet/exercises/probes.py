@@ -59,9 +59,11 @@ def tried(task, function, name, runs):
     """What the tries have shown, in one or two sentences, or None."""
     tries = Tries(task, function, name, runs)
     said = []
-    for look in (reads, would_be_right, grows):
+    for look in (unused, reads, would_be_right, grows):
         if tries.runs and len(said) < 2 and (hint := look(tries)):
             said.append(hint)
+    if tries.runs and len(said) < 2 and (hint := simplest(tries)):
+        said.append(hint)
     return " ".join(said) or None
 
 
@@ -102,14 +104,14 @@ def changes(tries):
         elif type(value) in (int, float):
             for number in (0, 1):
                 yield f"if {name} were {number}", filled(name, type(value)(number))
-    letters = {
-        letter: None
-        for name in tries.task.argument_names
-        if isinstance(arguments[name], np.ndarray)
-        for letter in tries.task.axes.get(name, "").split()
-    }
-    for letter in letters:
+    for letter in letters(tries.task, arguments):
         yield f"if {letter} were 1", cut(tries.task, letter)
+
+
+def letters(task, arguments):
+    """The axes of the arguments, each once."""
+    names = [n for n in task.argument_names if isinstance(arguments[n], np.ndarray)]
+    return list(dict.fromkeys(a for n in names for a in task.axes.get(n, "").split()))
 
 
 def filled(name, number):
@@ -145,31 +147,61 @@ def trivial(tries, before, after):
         return True
     if any(close(right, a, CLOSE) for a in after.arguments.values() if np.ndim(a)):
         return True
-    same = [n for n in tries.arrays(before.arguments)]
-    changed = {n for n in same if not same_array(before.arguments[n], after.arguments[n])}
+    names = before.arguments
+    changed = {n for n in names if not same_array(names[n], after.arguments[n])}
     lost = hangs_on(tries, before.arguments) - hangs_on(tries, after.arguments) - changed
-    numbers_changed = not changed
-    return len(lost) > (1 if numbers_changed else 0)
+    return len(lost) > any(not np.ndim(names[n]) for n in changed)
 
 
 def same_array(a, b):
-    return a.shape == b.shape and (a == b).all()
+    return np.shape(a) == np.shape(b) and np.all(np.asarray(a) == np.asarray(b))
 
 
 def hangs_on(tries, arguments):
-    """Names of the arrays on which the right output depends."""
+    """Names of the arguments on which the right output depends."""
     right = tries.right(arguments)
-    rng = np.random.default_rng(0)
-    names = set()
-    for name in tries.arrays(arguments):
-        value = arguments[name]
-        moved = tries.right({**arguments, name: value * rng.uniform(0.5, 2, value.shape)})
+    found = set()
+    for name in tries.task.argument_names:
+        new = another(arguments[name])
+        if new is None:
+            continue
+        moved = tries.right({**arguments, name: new})
         if moved is None or not close(moved, right, CLOSE):
-            names.add(name)
-    return names
+            found.add(name)
+    return found
 
 
-# -- which entries of its arguments does it read? --
+def another(value):
+    """A value near this one, or None."""
+    if isinstance(value, bool | tuple):
+        return None
+    if isinstance(value, int):
+        return value + 1
+    if isinstance(value, float):
+        return 1.1 * value + 0.01
+    if value.dtype.kind == "f":
+        return value * np.random.default_rng(0).uniform(0.5, 2, value.shape) + 0.01
+    return (value + 1) % (value.max() + 1) if value.any() else value + 1
+
+
+# -- which of its arguments does it read, and which entries of them? --
+
+
+def unused(tries):
+    """A number that the right output depends on in these runs, and the answer's in none."""
+    for name in tries.task.argument_names:
+        mine, right = [], []
+        for wrong in tries.runs[:RUNS]:
+            value = wrong.arguments[name]
+            again = type(value) in (int, float) and tries.run(
+                {**wrong.arguments, name: another(value)}
+            )
+            if again:
+                mine.append(close(again.got[tries.name], wrong.got[tries.name], CLOSE))
+                right.append(close(again.right[tries.name], wrong.right[tries.name], CLOSE))
+        if mine and all(mine) and not any(right):
+            return f"{tries.name} does not depend on {name}, and should."
+    return None
 
 
 def reads(tries):
@@ -231,7 +263,7 @@ def dependence(tries, wrong, name, index):
     value = wrong.arguments[name]
     mine, right = np.zeros(value.shape, bool), np.zeros(value.shape, bool)
     for entry in np.ndindex(value.shape):
-        for amount in (2.3, -2.3):
+        for amount in (30, -30):  # so much that a maximum is another one
             if mine[entry] and right[entry]:
                 break
             moved = value.copy()
@@ -295,3 +327,54 @@ def becomes(factor):
     if np.isclose(factor, 1, rtol=1e-3):
         return "stay the same"
     return f"become {factor:.3g} times as large"
+
+
+# -- the simplest arguments with which it is wrong --
+
+
+def simplest(tries):
+    """Arguments made simple one after the other, as long as it stays wrong."""
+    arguments, said = tries.runs[0].arguments, {}
+    for words, changed, change in simpler(tries):
+        if changed in said or (new := change(arguments)) is None:
+            continue
+        if (again := tries.run(new)) and still_wrong(again, tries.name):
+            arguments, said[changed], last = new, words, again
+    if not said:
+        return None
+    index = tuple(np.argwhere(~last.near(tries.name))[0].tolist())
+    at = f"{tries.name}[{', '.join(map(str, index))}]" if index else tries.name
+    right, got = last.right[tries.name][index], last.got[tries.name][index]
+    return f"Try it with {', '.join(said.values())}: {at} has to be {right:.4g}, and is {got:.4g}."
+
+
+def still_wrong(run, name):
+    finite = np.isfinite(run.got[name]).all() and np.isfinite(run.right[name]).all()
+    return finite and not run.correct(name)
+
+
+def simpler(tries):
+    """(words, what is changed, function that gives changed arguments or None)."""
+    arguments = tries.runs[0].arguments
+    for letter in letters(tries.task, arguments):
+        yield f"{letter} = 1", letter, cut(tries.task, letter)
+    arrays = tries.arrays(arguments)
+    for number in (0, 1, -1):
+        for name in tries.task.argument_names:
+            if np.all(arguments[name] == 0) or np.all(arguments[name] == 1):
+                continue  # simple as it is
+            if name in arrays:
+                yield f"all of {name} {number}", name, filled(name, number)
+            elif type(arguments[name]) is float and number >= 0:
+                yield f"{name} = {number}", name, filled(name, float(number))
+    for name in arrays:
+        yield f"the first of {name} 1 and all others 0", name, single(name)
+
+
+def single(name):
+    def change(arguments):
+        new = np.zeros_like(arguments[name])
+        new.flat[0] = 1
+        return {**arguments, name: new}
+
+    return change
