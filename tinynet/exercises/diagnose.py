@@ -17,7 +17,7 @@ import numpy as np
 from .answer import Broken, Finding, check_repeat, check_signature, close, finding, numbers, run
 from .kept import kept
 from .looks import count, not_finite, place, relation, shape
-from .probes import tried
+from .probes import TRY, tried
 from .run import NotBegun
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
@@ -286,7 +286,9 @@ def described(task, function, name, bad):
     hint = hint or shape(task, name, bad) or not_finite(task, name, bad)
     if not hint:
         hints = place(task, name, bad), tried(task, function, name, bad)
-        hint = " ".join(filter(None, hints)) or count(name, bad[0])
+        hint = " ".join(filter(None, hints))
+        if not hint or hint.startswith(TRY):
+            hint = f"{count(name, bad[0])} {hint}".strip()
     return finding(task, bad[0].case, hint, name, [numbers(bad[0], name)])
 
 

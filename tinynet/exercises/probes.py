@@ -15,6 +15,7 @@ from .task import Case
 
 TRIES = 900  # of one answer; some of them take milliseconds
 RUNS = 3  # wrong runs in which a try has to turn out the same
+TRY = "Try it with"  # so begins the simplest example
 ENTRIES = 260  # of the arguments of a case: more take too long to change one by one
 
 
@@ -345,7 +346,7 @@ def simplest(tries):
     index = tuple(np.argwhere(~last.near(tries.name))[0].tolist())
     at = f"{tries.name}[{', '.join(map(str, index))}]" if index else tries.name
     right, got = last.right[tries.name][index], last.got[tries.name][index]
-    return f"Try it with {', '.join(said.values())}: {at} has to be {right:.4g}, and is {got:.4g}."
+    return f"{TRY} {', '.join(said.values())}: {at} has to be {right:.4g}, and is {got:.4g}."
 
 
 def still_wrong(run, name):

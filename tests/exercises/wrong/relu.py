@@ -117,7 +117,7 @@ def one_at_zero(x):
     return np.where(x == 0, 1, np.maximum(x, 0))
 
 
-@wrong("forward", "wrong only where x > 0")
+@wrong("forward", "Every value is the square of the right one")
 def squared(x):
     return np.where(x > 0, x**2, 0)
 
