@@ -201,7 +201,7 @@ def unused(tries):
                 mine.append(close(again.got[tries.name], wrong.got[tries.name], CLOSE))
                 right.append(close(again.right[tries.name], wrong.right[tries.name], CLOSE))
         if mine and all(mine) and not any(right):
-            return f"{tries.name} does not depend on {name}, and should."
+            return f"Where it is wrong, {tries.name} does not depend on {name}, and should."
     return None
 
 
