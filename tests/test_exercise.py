@@ -196,7 +196,7 @@ def test_one_wrong_number_in_one_case_is_found(key):
         out = named(task.output_names, task.reference(*values))
         special = (last.arguments[name] for name in task.argument_names)
         if all(np.array_equal(a, b) for a, b in zip(values, special, strict=True)):
-            out[wrong] = out[wrong].copy()
+            out[wrong] = np.array(out[wrong], np.float64)
             out[wrong][(-1,) * out[wrong].ndim] += 1e-4
         return tuple(out.values()) if len(out) > 1 else out[wrong]
 
@@ -227,15 +227,15 @@ def test_hints_stand_in_the_order_of_the_outputs_and_once_each():
     ]
 
 
-def test_of_two_mistakes_each_is_named_with_the_cases_that_it_explains():
-    def forward(x, weight, bias, stride, padding):  # no stride; and the padding on one side
+def test_of_two_mistakes_the_one_that_explains_most_is_named_with_its_cases():
+    def forward(x, weight, bias, stride, padding):  # no bias; and the padding on one side
         x = np.pad(x, ((0, 0), (0, 0), (2 * padding, 0), (2 * padding, 0)))
-        return TASKS["conv2d", "forward"].reference(x, weight, bias, 1, 0)
+        return TASKS["conv2d", "forward"].reference(x, weight, 0 * bias, stride, 0)
 
     (found,) = check(TASKS["conv2d", "forward"], forward)
     said = text_of([found])
-    assert "The stride is ignored" in found.hint
-    assert "This explains what is wrong in: stride 2; stride 2, the last row" in said
+    assert "The bias is missing" in found.hint
+    assert "This explains what is wrong in: one image, one channel, one filter; several" in said
     assert "Something else is wrong in: padding 1; padding 2" in said
 
 
@@ -433,6 +433,53 @@ def test_not_begun_is_not_a_finding():
 def test_a_function_need_not_be_written_with_def():
     assert check(TASKS["relu", "forward"], functools.partial(np.maximum, 0)) == []
     assert check(TASKS["relu", "forward"], np.abs)[0].hint.startswith("Negative values come out")
+
+
+# -- from a notebook --
+
+
+def forward(x):
+    return np.maximum(x, 0)
+
+
+def backward(dy, x):
+    return dy * (x >= 0)
+
+
+def the_factor(dy, x):
+    return dy * (x > 0)
+
+
+def test_a_notebook_gets_the_words_of_the_command(answer_file, capsys):
+    path = answer_file(RIGHT.replace("x > 0", "x >= 0"))
+    assert exercise.main(["relu", str(path)]) == 1
+    command_said = capsys.readouterr().out.replace(f"relu: {path}", "relu")
+    assert exercise.check("relu", forward, backward) is False
+    said = capsys.readouterr().out
+    for line in command_said.splitlines():
+        assert line in said or "where relu.py is" in line or "from relu import" in line
+    assert "To try this case yourself:\n    from tinynet.exercises import arguments" in said
+    assert exercise.check("relu", backward, forward) is False  # in any order, by their names
+    assert capsys.readouterr().out == said
+    assert exercise.check("relu", forward, the_factor) is True  # or all in order
+    assert "All of it is right." in capsys.readouterr().out
+    assert exercise.check("relu", forward) is False
+    assert "forward   right\n  backward  not begun" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "error, arguments, says",
+    [
+        (ValueError, ("conv", forward), "'conv' is no exercise. There are relu, linear"),
+        (ValueError, ("relu",), 'expected check("relu", forward, backward); got 0 functions'),
+        (ValueError, ("relu", forward, backward, forward), "got 3 functions"),
+        (TypeError, ("relu", forward, 3), "got 3. Give the function itself"),
+        (ValueError, ("relu", the_factor), "which of forward, backward is the_factor"),
+    ],
+)
+def test_check_says_what_it_expects(error, arguments, says):
+    with pytest.raises(error, match=re.escape(says)):
+        exercise.check(*arguments)
 
 
 # -- the command itself --

@@ -23,11 +23,12 @@ from typing import NamedTuple
 from .exercises import EXERCISES, grading
 from .exercises.answer import Finding
 from .exercises.asking import Limits
-from .exercises.diagnose import check
+from .exercises.diagnose import check as check_answer
 from .exercises.run import NotBegun, Unusable, importable, load
 
 FOLDERS = (Path(), Path("examples/exercises"))  # where a student's file is looked for
 WIDTH = 88
+HERE = ""  # in the place of a module's name: the functions are at hand, in a notebook
 
 
 class NoFile(Unusable):
@@ -46,12 +47,61 @@ class Result(NamedTuple):
         return "not begun" if not self.begun else "wrong" if self.findings else "right"
 
 
+def check(name, *functions):
+    """Check functions where they are written, in a notebook or a prompt; True if all is right.
+
+        def forward(x):
+            return np.maximum(x, 0)
+
+        tinynet.exercise.check("relu", forward)
+
+    Prints what the command line would. name: of the exercise. functions: by the names that they
+    have in the exercise's file, in any order, as many as are written; or all of them in order, by
+    whatever names.
+    """
+    if name not in EXERCISES:
+        raise ValueError(f"check: {name!r} is no exercise. There are {', '.join(EXERCISES)}.")
+    exercise = EXERCISES[name]
+    results = check_answers(exercise, _by_name(exercise, functions))
+    print(f"{name}\n{report(exercise, results, HERE)}")
+    right = all(result.state == "right" for result in results)
+    print("\nAll of it is right." if right else "\nNot right yet.")
+    return right
+
+
+def _by_name(exercise, functions):
+    """{name: function} of the functions that check was given."""
+    names = [task.name for task in exercise.tasks]
+    call = f'check("{exercise.name}", {", ".join(names)})'
+    for function in functions:
+        if not callable(function):
+            raise TypeError(
+                f"check: expected functions, as in {call}; got {function!r:.60}. Give the function "
+                "itself, without calling it."
+            )
+    if not functions or len(functions) > len(names):
+        raise ValueError(f"check: expected {call}; got {len(functions)} functions.")
+    own = [getattr(function, "__name__", "") for function in functions]
+    if set(own) <= set(names) and len(set(own)) == len(own):
+        return dict.fromkeys(names, _not_begun) | dict(zip(own, functions, strict=True))
+    if len(functions) == len(names):
+        return dict(zip(names, functions, strict=True))
+    raise ValueError(
+        f"check: which of {', '.join(names)} is {', '.join(own)}? Name a function as in the "
+        f"exercise, or give all {len(names)} in order: {call}."
+    )
+
+
+def _not_begun(*arguments):
+    raise NotImplementedError
+
+
 def check_answers(exercise, answers):
     """[Result], one for each function of the exercise. answers: {name: function}."""
     results = []
     for task in exercise.tasks:
         try:
-            results.append(Result(task.name, True, check(task, answers.get(task.name))))
+            results.append(Result(task.name, True, check_answer(task, answers.get(task.name))))
         except NotBegun:
             results.append(Result(task.name, False, []))
     return results
@@ -78,7 +128,7 @@ def find(exercise):
 
 
 def report(exercise, results, module=None):
-    """What to tell the student, as text. module: the name of the student's module."""
+    """What to tell the student, as text. module: the name of the student's module, or HERE."""
     width = max(len(result.name) for result in results)
     lines = [f"  {result.name:{width}}  {result.state}" for result in results]
     by_hand = []
@@ -91,7 +141,8 @@ def report(exercise, results, module=None):
             for line in finding.evidence:
                 lines += _wrapped(line, "    ")
             if finding.case and not by_hand:
-                by_hand = _by_hand(exercise.name, result.name, finding, module or exercise.name)
+                module = exercise.name if module is None else module
+                by_hand = _by_hand(exercise.name, result.name, finding, module)
     return "\n".join(lines + by_hand)
 
 
@@ -99,10 +150,13 @@ def _by_hand(exercise, function, finding, module):
     names = [exercise, function, finding.case]
     names += [finding.dtype] * (finding.dtype != "float64")
     quoted = ", ".join(f'"{name}"' for name in names)
-    return [
-        "",
+    where = [
         f"To try this case yourself, in Python, where {module}.py is:",
         f"    from {module} import {function}",
+    ]
+    return [
+        "",
+        *(["To try this case yourself:"] if module == HERE else where),
         "    from tinynet.exercises import arguments",
         f"    {function}(*arguments({quoted}))",
     ]

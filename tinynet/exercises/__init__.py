@@ -14,14 +14,28 @@ write a file like relu.py here (reference, cases, tasks, mistakes), add it to EX
 put the blank into examples/exercises.
 
 task.py says what an exercise is made of, run.py runs a student's code, answer.py tries it on a
-case, diagnose.py compares it with what is right and with the mistakes, and looks.py looks at
-numbers that no mistake explains. grading.py gives points, on these cases and on those that
-unseen.py draws; asking.py and answering.py run what is graded in a process of its own.
+case, diagnose.py compares it with what is right and with the mistakes, looks.py looks at numbers
+that no mistake explains, probes.py tries the answer on other arguments, and kept.py looks for what
+it keeps between calls. grading.py gives points, on these cases and on those that unseen.py draws;
+asking.py and answering.py run what is graded in a process of its own.
 """
 
 import numpy as np
 
-from . import avgpool2d, batchnorm2d, conv2d, cross_entropy, linear, maxpool2d, one_cycle, relu, sgd
+from . import (
+    adam,
+    avgpool2d,
+    batchnorm2d,
+    conv2d,
+    cross_entropy,
+    dropout,
+    he_init,
+    linear,
+    maxpool2d,
+    one_cycle,
+    relu,
+    sgd,
+)
 from .task import in_dtype
 
 # in the order in which a course would set them
@@ -37,6 +51,9 @@ EXERCISES = {
         batchnorm2d,
         sgd,
         one_cycle,
+        adam,
+        he_init,
+        dropout,
     )
 }
 

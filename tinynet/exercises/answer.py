@@ -140,7 +140,10 @@ def check_repeat(task, function, first):
                 "call to call (it accumulates), where a fresh result has to be computed."
             )
         else:
-            hint = f"{about} gives another {name}. It keeps something, in a global perhaps."
+            hint = (
+                f"{about} gives another {name}. It keeps something, in a global perhaps, or draws "
+                "random numbers of its own: all that it needs stands in its arguments."
+            )
         raise Broken(finding(task, first.case, hint))
 
 

@@ -83,7 +83,7 @@ def maximum(x, kernel_size, stride, padding):
     return MaxPool2d(kernel_size, stride, padding).forward(x)
 
 
-pooling.windows_elsewhere(FORWARD)
+pooling.windows_elsewhere(FORWARD, lambda cols, k: cols.sum((2, 3)) / k**2, 0.0)
 
 
 @FORWARD.mistake(
@@ -133,6 +133,15 @@ def assigned(dy, x, kernel_size, stride, padding):
 def dx_padding_not_counted(dy, x, kernel_size, stride, padding):
     dy = dy * kernel_size**2 / real_pixels(x, kernel_size, stride, padding)
     return backward(dy, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "dy is multiplied by x. y is a sum of pixels, each with the factor 1/k²: does the derivative "
+    "hold the pixel itself?",
+)
+def times_x(dy, x, kernel_size, stride, padding):
+    return backward(dy, x, kernel_size, stride, padding) * x
 
 
 @BACKWARD.mistake(

@@ -68,8 +68,21 @@ CASES = [
 AXES = {"x": "n c h w", "y": "n c h w", "dy": "n c h w", "dx": "n c h w"}
 AXES |= dict.fromkeys("weight bias running_mean running_var dweight dbias".split(), "c")
 
-FORWARD = Task(forward, "y running_mean running_var", CASES, AXES)
-BACKWARD = Task(backward, "dx dweight dbias", CASES, AXES)
+REGIONS = {
+    "in training": lambda training: training,
+    "in evaluation": lambda training: not training,
+}
+
+FORWARD = Task(
+    forward,
+    "y running_mean running_var",
+    CASES,
+    AXES,
+    dict.fromkeys(("y", "running_mean", "running_var"), REGIONS),
+)
+BACKWARD = Task(
+    backward, "dx dweight dbias", CASES, AXES, dict.fromkeys(("dx", "dweight", "dbias"), REGIONS)
+)
 
 
 def normalised(x, weight, bias, mean, var, eps):
@@ -190,6 +203,22 @@ def no_mean(x, weight, bias, running_mean, running_var, eps, training):
     return normalised(x, weight, bias, 0, var, eps)
 
 
+@FORWARD.mistake(
+    "y",
+    "The squares are added up and not divided by m: σ² is the mean of (x − μ)² over the channel.",
+)
+def variance_not_divided(x, weight, bias, running_mean, running_var, eps, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    m = x.size // x.shape[1] if training else 1
+    return normalised(x, weight, bias, mean, var * m, eps)
+
+
+@FORWARD.mistake("y", "γ and β are exchanged: weight multiplies x̂, and bias is added.")
+def exchanged(x, weight, bias, running_mean, running_var, eps, training):
+    mean, var = statistics(x, running_mean, running_var, training)
+    return normalised(x, bias, weight, mean, var, eps)
+
+
 @FORWARD.mistake("y", "γ and β are missing: x̂ is only half of the way to y.")
 def no_affine(x, running_mean, running_var, eps, training):
     return normalised(x, 1, 0, *statistics(x, running_mean, running_var, training), eps)
@@ -275,6 +304,27 @@ def var_of_batch(x, running_var, training, ddof):
 )
 def var_biased(x, running_var, momentum, training):
     return move(running_var, x.var(PIXELS), momentum) if training else running_var
+
+
+@FORWARD.mistake(
+    "running_var",
+    "The variance is made unbiased with n/(n − 1), of the images alone. A channel has m = n·h·w "
+    "values: Σ(x − μ)²/(m − 1).",
+)
+def var_of_n(x, running_var, momentum, training):
+    n = len(x)
+    with np.errstate(all="ignore"):
+        var = x.var(PIXELS) * np.divide(n, n - 1)
+    return move(running_var, var, momentum) if training else running_var
+
+
+@FORWARD.mistake(
+    "running_var",
+    "running_var follows the sum of (x − μ)². It has to be divided by m − 1.",
+)
+def var_is_sum(x, running_var, momentum, training):
+    total = x.var(PIXELS) * (x.size // x.shape[1])
+    return move(running_var, total, momentum) if training else running_var
 
 
 @FORWARD.mistake(
@@ -377,6 +427,52 @@ def image_by_image(dy, x, weight, running_mean, running_var, eps, training):
     return column(weight / s) * dy
 
 
+@BACKWARD.mistake(
+    "dx",
+    "The 1/m of the formula counts wrongly. m is the number of values that μ and σ² are means of: "
+    "all n·h·w of a channel. (A formula for rows, where m = n, does not fit images; and m − 1 "
+    "belongs in running_var alone.)",
+    is_n=[(True, True), (True, False), (False, False)],
+)
+def wrong_m(dy, x, weight, running_mean, running_var, eps, training, is_n):
+    """dx of m·dy − Σdy − x̂·Σ(dy·x̂), over m, with another m in one place or in both."""
+    if not training:
+        return dx_with(dy, x, weight, running_mean, running_var, eps, training)
+    hat, s = parts(dy, x, running_mean, running_var, eps, training)
+    total, hat_total = (a.sum(PIXELS, keepdims=True) for a in (dy, dy * hat))
+    m = x.size // x.shape[1]
+    first, last = (len(x) if n else m for n in is_n)
+    if is_n == (False, False):
+        first = last = m - 1
+    return column(weight / s) * (first * dy - total - hat * hat_total) / last
+
+
+@BACKWARD.mistake(
+    "dx", "eps is missing in dx. Forward divided by √(σ² + eps): the same root belongs here."
+)
+def dx_no_eps(dy, x, weight, running_mean, running_var, training):
+    return dx_with(dy, x, weight, running_mean, running_var, 0.0, training)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "In training, dx is made with the running statistics. Forward normalised by those of the "
+    "batch: x̂ and √(σ² + eps) have to be the same here.",
+    terms=[True, False],
+)
+def dx_running(dy, x, weight, running_mean, running_var, eps, training, terms):
+    hat, s = parts(dy, x, running_mean, running_var, eps, False)
+    if training and terms:
+        dhat = (dy * hat).mean(PIXELS, keepdims=True)
+        dy = dy - dy.mean(PIXELS, keepdims=True) - hat * dhat
+    return column(weight / s) * dy
+
+
+@BACKWARD.mistake("dx", "γ stands twice in dx. It multiplies dy once: dx̂ = γ·dy.")
+def dx_gamma_twice(dy, x, weight, running_mean, running_var, eps, training):
+    return dx_with(dy, x, weight**2, running_mean, running_var, eps, training)
+
+
 @BACKWARD.mistake("dx", "γ is missing in dx. y = γ·x̂ + β, so dx̂ is not dy.")
 def dx_no_gamma(dy, x, running_mean, running_var, eps, training):
     return dx_with(dy, x, np.ones(x.shape[1]), running_mean, running_var, eps, training)
@@ -447,6 +543,24 @@ def dweight_is_dbias(dy):
 )
 def dweight_batch(dy, x, running_mean, running_var, eps):
     hat, _ = parts(dy, x, running_mean, running_var, eps, True)
+    return (dy * hat).sum(PIXELS)
+
+
+@BACKWARD.mistake(
+    "dweight",
+    "In training, dweight is made with the x̂ of the running statistics. Forward's x̂ came from the "
+    "batch.",
+)
+def dweight_running(dy, x, running_mean, running_var, eps):
+    hat, _ = parts(dy, x, running_mean, running_var, eps, False)
+    return (dy * hat).sum(PIXELS)
+
+
+@BACKWARD.mistake(
+    "dweight", "eps is missing in dweight. Forward's x̂ has √(σ² + eps) below the line."
+)
+def dweight_no_eps(dy, x, running_mean, running_var, training):
+    hat, _ = parts(dy, x, running_mean, running_var, 0.0, training)
     return (dy * hat).sum(PIXELS)
 
 

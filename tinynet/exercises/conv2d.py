@@ -206,6 +206,34 @@ def first_bias(x, weight, bias, stride, padding):
     return forward(x, weight, 0 * bias + bias[0], stride, padding)
 
 
+LAST_WEIGHTS = (
+    "The last row or the last column of the kernel is left out: i runs over all kh rows, 0 … "
+    "kh − 1, and j over all kw columns."
+)
+LAST_WINDOWS = (
+    "The last row or the last column of output pixels is left 0: p runs over all oh rows, 0 … "
+    "oh − 1, and q over all ow columns."
+)
+ALL_BUT_LAST = [(-1, None), (None, -1), (-1, -1)]
+
+
+@FORWARD.mistake("y", LAST_WEIGHTS, stop=ALL_BUT_LAST)
+def last_weights_left_out(x, weight, bias, stride, padding, stop):
+    return forward(x, all_but(weight, stop), bias, stride, padding)
+
+
+@FORWARD.mistake("y", LAST_WINDOWS, stop=ALL_BUT_LAST)
+def last_windows_left_out(x, weight, bias, stride, padding, stop):
+    return all_but(forward(x, weight, bias, stride, padding), stop)
+
+
+def all_but(a, stop):
+    """0 behind these rows and columns."""
+    kept = np.zeros_like(a)
+    kept[:, :, : stop[0], : stop[1]] = a[:, :, : stop[0], : stop[1]]
+    return kept
+
+
 # -- backward --
 
 

@@ -33,9 +33,10 @@ CASES = [
     drawn("ten classes", 6, 10),
     drawn("as many rows as classes", 5, 5),
     given("large logits", [[1000.0, 0.0], [0.0, 2.0], [-800.0, 0.0]], [1, 0, 0]),
-    given(  # log Σ e^z is about 1000 in it, and has no digits in float32 for a loss of 1e-5
+    given(  # log Σ e^z is about 1000 in it, and has no digits in float32 for a loss of 1e-5;
+        # and so far above the row's mean that e^z overflows if the mean is subtracted
         "large logits, the loss near 0",
-        [[1000.0, 990.0, 0.0], [2.0, 900.0, 880.0]],
+        [[1000.0, 990.0, *[0.0] * 6], [2.0, 900.0, 880.0, *[0.0] * 5]],
         [0, 1],
         tolerance=0.1,
     ),
@@ -118,6 +119,35 @@ def loss_one_maximum(logits, labels):
 @FORWARD.mistake("loss", UNDERFLOW)
 def loss_underflows(logits, labels):
     return -np.log(picked(softmax_over_max(logits, 1), labels)).mean()
+
+
+@FORWARD.mistake(
+    "loss",
+    "You subtract the mean of the row. softmax allows it, but e^z still overflows where one logit "
+    "stands far above the mean: which number of the row makes every exponent ≤ 0?",
+)
+def loss_minus_mean(logits, labels):
+    z = logits - logits.mean(1, keepdims=True)
+    return (np.log(np.exp(z).sum(1)) - picked(z, labels)).mean()
+
+
+@FORWARD.mistake(
+    "loss",
+    "The maximum is subtracted in Σ e^z and not in the logit of the label. Both have to be "
+    "shifted, or the maximum added again behind the logarithm.",
+)
+def loss_half_shifted(logits, labels):
+    z = logits - logits.max(1, keepdims=True)
+    return (np.log(np.exp(z).sum(1)) - picked(logits, labels)).mean()
+
+
+@FORWARD.mistake(
+    "loss",
+    "−log p is averaged over all classes. Only the class of the label counts: n terms, and their "
+    "mean.",
+)
+def loss_mean_of_all_classes(logits):
+    return -log_softmax(logits).mean()
 
 
 HIDDEN = (
@@ -283,6 +313,24 @@ def columns_of_all_labels(logits, labels):
     p = np.exp(log_softmax(logits))
     p[:, labels] -= 1
     return p / len(p)
+
+
+@BACKWARD.mistake(
+    "dlogits",
+    "The label's number is subtracted from all of its row. A label says which column it is: 1 is "
+    "subtracted there, 0 elsewhere.",
+)
+def minus_the_number(logits, labels):
+    return (np.exp(log_softmax(logits)) - labels[:, None]) / len(logits)
+
+
+@BACKWARD.mistake(
+    "dlogits",
+    "Only the column of the label is filled. The other logits stand in Σ e^z, too: if one of them "
+    "grows, the loss grows.",
+)
+def label_column_alone(logits, labels):
+    return np.where(at(logits, labels), gradient(np.exp(log_softmax(logits)), labels), 0)
 
 
 @BACKWARD.mistake("dlogits", WRONG_AXIS)

@@ -1,18 +1,23 @@
 """What is wrong with an answer, and where to look.
 
-The answer is run on every case of its task and compared with the right result. Where it is wrong
-it is compared with what each known mistake gives: a mistake is named if the answer agrees with it
-in every case, those in which it stops included. Where no mistake fits, `looks` finds a relation
-to the right numbers: a factor, axes exchanged, a sum that is missing. Failing this, a mistake that
-explains some of the wrong cases is named with them, or the numbers are described.
+The answer is run on every case of its task and compared with the right result. Where it is wrong,
+what has nothing to do with values comes first: something kept between calls, outputs in another
+order. Then it is compared with what each known mistake gives: a mistake is named if the answer
+agrees with it in every case, those in which it stops included. Where no mistake fits, `looks` finds
+a relation to the right numbers: a factor, axes exchanged, a sum that is missing. Failing this, a
+mistake is named that explains most of the wrong cases and makes nothing wrong that is right.
+Failing this, too, the answer is tried on other arguments (`probes`), and the numbers are described.
 """
 
+import itertools
 import warnings
 
 import numpy as np
 
-from .answer import Broken, Finding, check_repeat, check_signature, finding, numbers, run
-from .looks import description, relation
+from .answer import Broken, Finding, check_repeat, check_signature, close, finding, numbers, run
+from .kept import kept
+from .looks import count, not_finite, place, relation, shape
+from .probes import TRY, tried
 from .run import NotBegun
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
@@ -50,9 +55,11 @@ def run_all(task, function, cases, dtype):
 def in_float64(task, function):
     cases = [case for case in task.cases if not case.only_float32]
     runs = run_all(task, function, cases, FLOAT64)
+    if found := kept_outside(task, function, runs) or other_order(task, runs):
+        return written(task, runs) + [found]
     if all(r.got is None for r in runs):
         return [stopped(task, runs)]
-    return written(task, runs) + wrong_values(task, runs)
+    return written(task, runs) + wrong_values(task, function, runs)
 
 
 def in_float32(task, function):
@@ -67,6 +74,8 @@ def in_float32(task, function):
         bad = [r for r in runs if not r.correct(name)]
         if bad:
             hint = "This is right in float64 and loses accuracy in float32. "
+            if not np.isfinite(bad[0].got[name]).all() and np.isfinite(bad[0].right[name]).all():
+                hint = "This is right in float64 and overflows in float32, which ends at 3e38. "
             hint += bad[0].case.hint or "Which numbers of very different size meet in a sum?"
             findings.append(finding(task, bad[0].case, hint, name, [numbers(bad[0], name)]))
     return [f._replace(dtype="float32") for f in findings]
@@ -100,6 +109,58 @@ def written(task, runs):
     return [finding(task, guilty[0].case, hint)]
 
 
+def kept_outside(task, function, runs):
+    """The Finding that a wrong answer works with more than its arguments, or None."""
+    wrong = [r for r in runs if not all(r.correct(name) for name in task.output_names)]
+    place = kept(function) if wrong else None
+    if place is None:
+        return None
+    first = wrong[0]
+    bad = [name for name in task.output_names if not first.correct(name)]
+    line = f"It {first.stopped}" if first.got is None else numbers(first, bad[0])
+    hint = (
+        f"It works with something that is kept outside of it ({place}), where an earlier call has "
+        "left it: of another function, or with other arguments. All that it needs stands in its "
+        "arguments; compute the rest again."
+    )
+    return finding(task, first.case, hint, evidence=[line])
+
+
+def other_order(task, runs):
+    """The Finding that the outputs are right and returned in another order, or None."""
+    names = task.output_names
+    for order in itertools.permutations(names):
+        if order != tuple(names) and all(
+            r.got is not None
+            and all(
+                close(r.got[name], r.right[other], r.tolerance(name))
+                for name, other in zip(names, order, strict=True)
+            )
+            for r in runs
+        ):
+            hint = (
+                "The values are right and come back in another order: it has to return "
+                f"({', '.join(names)}), and returns ({', '.join(order)})."
+            )
+            return finding(task, runs[0].case, hint)
+    return None
+
+
+def integers(task, name, runs):
+    """The Finding that whole numbers are returned where the right ones are not whole, or None."""
+    for r in runs:
+        right = r.right[name]
+        if r.got[name].dtype.kind in "iu" and (right != np.round(right)).any():
+            hint = (
+                f"{name} holds whole numbers (its dtype is {r.got[name].dtype}): what stands "
+                "behind the point is cut off. Was an array of integers made for it (dtype=int, or "
+                "np.zeros_like or np.full of integers), is there an astype(int), or a "
+                "np.vectorize, which takes the dtype of its first value, 0 perhaps?"
+            )
+            return finding(task, r.case, hint, name, [numbers(r, name)])
+    return None
+
+
 def wrong_dtype(task, name, runs):
     """[] or [the Finding that right numbers have another dtype than the arguments]."""
     other = [r for r in runs if r.right[name].ndim and r.got[name].dtype != r.dtype]
@@ -117,7 +178,7 @@ def wrong_dtype(task, name, runs):
 # -- wrong values --
 
 
-def wrong_values(task, runs):
+def wrong_values(task, function, runs):
     findings = []
     wrong = {name for name in task.output_names if not all(r.correct(name) for r in runs)}
     for mistake in task.mistakes:
@@ -131,7 +192,7 @@ def wrong_values(task, runs):
         if name not in wrong:
             findings += wrong_dtype(task, name, ran)
         elif not all(r.correct(name) for r in ran):
-            findings.append(unexplained(task, name, ran, halted))
+            findings.append(unexplained(task, function, name, ran, halted))
             halted = []  # told once
     if halted and not findings:
         findings.append(stopped(task, runs))
@@ -159,39 +220,76 @@ def by_mistake(task, mistake, explained, runs):
             return finding(task, r.case, mistake.hint, ", ".join(explained), [line])
 
 
-def unexplained(task, name, ran, halted):
+def unexplained(task, function, name, ran, halted):
     """The Finding about an output that no mistake explains wholly."""
-    right = [r for r in ran if r.correct(name)]
     bad = [r for r in ran if not r.correct(name)]
-    hint = relation(task, name, bad)
-    if hint is None and (found := in_part(task, name, bad)):
-        return found
-    if hint is None and len(bad) == 1:
-        hint = bad[0].case.hint
-    lines = [numbers(bad[0], name)]
-    if right:
+    found = (
+        integers(task, name, bad)
+        or related(task, name, bad)
+        or in_part(task, name, ran, bad)
+        or described(task, function, name, bad)
+    )
+    lines = list(found.evidence)
+    right = [r for r in ran if r.correct(name)]
+    if right and not any(line.startswith("This explains") for line in lines):
         lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
+    if len(bad) > 1 and not bad[0].right[name].ndim:  # one number a case: some more of them
+        lines += [f"“{r.case.what}”: {numbers(r, name)}" for r in bad[1:4]]
     if halted:
         lines.append(f"In the case “{halted[0].case.what}” it {halted[0].stopped}")
-    return finding(task, bad[0].case, hint or description(task, name, bad), name, lines)
+    return found._replace(evidence=lines)
 
 
-def in_part(task, name, bad):
-    """The Finding that a mistake explains several of the wrong runs of an output, or None."""
+def related(task, name, bad):
+    """The Finding that the numbers have to do with the right ones, or None.
+
+    In all wrong runs, but for those in which they are no numbers (NaN, ∞) if there are others.
+    """
+    finite = [r for r in bad if np.isfinite(r.got[name]).all()]
+    rest = [r for r in bad if not np.isfinite(r.got[name]).all()]
+    if rest and len(finite) < 2:
+        finite, rest = bad, []
+    hint = relation(task, name, finite)
+    if hint is None:
+        return None
+    lines = [numbers(finite[0], name)]
+    if rest:
+        lines.append(f"Values are NaN or ∞ besides in: {listed(rest)}. {rest[0].case.hint}".strip())
+    return finding(task, finite[0].case, hint, name, lines)
+
+
+def in_part(task, name, ran, bad):
+    """The Finding that a mistake explains most of the wrong runs of an output, or None.
+
+    It must not make a run wrong that is right.
+    """
+    fine = [r for r in ran if r.correct(name)]
     finite = [r for r in bad if np.isfinite(r.got[name]).all()]  # NaN agrees with any NaN
     best, most = None, []
     for mistake in task.mistakes:
         if name in mistake.outputs:
             explained = [r for r in finite if gives(mistake, r)]
-            if len(explained) > len(most):
+            if len(explained) > len(most) and all(gives(mistake, r) for r in fine):
                 best, most = mistake, explained
-    if len(most) < 2:
+    if len(most) < 2 or 2 * len(most) <= len(bad):
         return None  # one case may agree by chance: one of size 1, say
     rest = [r for r in bad if not any(r is other for other in most)]
     lines = [numbers(most[0], name), f"This explains what is wrong in: {listed(most)}."]
     if rest:
         lines.append(f"Something else is wrong in: {listed(rest)}.")
     return finding(task, most[0].case, best.hint, name, lines)
+
+
+def described(task, function, name, bad):
+    """The Finding that says what the wrong numbers look like."""
+    hint = bad[0].case.hint if len(bad) == 1 else ""
+    hint = hint or shape(task, name, bad) or not_finite(task, name, bad)
+    if not hint:
+        hints = place(task, name, bad), tried(task, function, name, bad)
+        hint = " ".join(filter(None, hints))
+        if not hint or hint.startswith(TRY):
+            hint = f"{count(name, bad[0])} {hint}".strip()
+    return finding(task, bad[0].case, hint, name, [numbers(bad[0], name)])
 
 
 def listed(runs, most=4):

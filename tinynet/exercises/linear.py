@@ -67,6 +67,15 @@ def minus_bias(x, weight, bias):
     return x @ weight.T - bias
 
 
+@FORWARD.mistake(
+    "y",
+    "The bias is added once for each input. It belongs to the output, once: does it stand inside "
+    "the loop over i?",
+)
+def bias_for_each_input(x, weight, bias):
+    return x @ weight.T + x.shape[1] * bias
+
+
 @BACKWARD.mistake(
     "dx",
     "In y = x @ Wᵀ the weights stand transposed. Do they in dx, too? The shapes (n, o) and (o, i) "

@@ -72,6 +72,15 @@ def frame_of_zeros(x, kernel_size, stride, padding):
     )
 
 
+@FORWARD.mistake(
+    "y",
+    "0 wins where all of a window is negative. Does a running maximum begin at 0? With what must "
+    "it begin, so that any value is larger?",
+)
+def maximum_from_zero(x, kernel_size, stride, padding):
+    return np.maximum(forward(x, kernel_size, stride, padding), 0)
+
+
 @FORWARD.mistake("y", "This is the mean of each window.")
 def mean(x, kernel_size, stride, padding):
     return AvgPool2d(kernel_size, stride, padding).forward(x)
@@ -92,7 +101,7 @@ def largest_in_size(x, kernel_size, stride, padding):
     return y.reshape(forward(x, kernel_size, stride, padding).shape)
 
 
-pooling.windows_elsewhere(FORWARD)
+pooling.windows_elsewhere(FORWARD, lambda cols, _: cols.max((2, 3)), -np.inf)
 
 
 @FORWARD.mistake(
@@ -177,6 +186,28 @@ def window_assigned(dy, x, kernel_size, stride, padding):
 def whole_window(dy, x, kernel_size, stride, padding):
     cols = np.repeat(spread(dy), kernel_size**2, 2)
     return pixels(cols, x, kernel_size, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "Row and column of the winner are exchanged. What argmax gives counts in reading order: which "
+    "of its quotient and remainder by kernel_size is the row?",
+)
+def winner_transposed(dy, x, kernel_size, stride, padding):
+    k = kernel_size
+    mask = winners(x, k, stride, padding) * 1.0
+    mask = mask.reshape(*mask.shape[:2], k, k, -1).swapaxes(2, 3)
+    cols = mask.reshape(*mask.shape[:2], k * k, -1) * spread(dy)
+    return pixels(cols, x, k, stride, padding)
+
+
+@BACKWARD.mistake(
+    "dx",
+    "This says how often a pixel wins. The chain rule needs it multiplied by what comes from "
+    "above: where is dy?",
+)
+def without_dy(dy, x, kernel_size, stride, padding):
+    return backward(np.ones_like(dy), x, kernel_size, stride, padding)
 
 
 @BACKWARD.mistake(

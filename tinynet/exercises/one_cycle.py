@@ -62,8 +62,19 @@ CASES = [
     case("another rate, after the peak", 7, 11, 0.5, 2.0, 10.0, 1000.0),
 ]
 
-RATE = Task(rate, "lr", CASES)
-MOMENTUM = Task(momentum, "mu", CASES)
+REGIONS = {
+    "in step 0": lambda step: step == 0,
+    "in the last step": lambda step, total_steps: step == total_steps - 1,
+    "at the peak": lambda step, total_steps, pct_start: step == pct_start * total_steps - 1,
+    "on the way up": lambda step, total_steps, pct_start: step < pct_start * total_steps - 1,
+    "on the way down": lambda step, total_steps, pct_start: step > pct_start * total_steps - 1,
+    "between the ends and the peak": lambda step, total_steps, pct_start: (
+        step not in (0, pct_start * total_steps - 1, total_steps - 1)
+    ),
+}
+
+RATE = Task(rate, "lr", CASES, regions={"lr": REGIONS})
+MOMENTUM = Task(momentum, "mu", CASES, regions={"mu": REGIONS})
 
 
 def half_cosine(part):
@@ -166,6 +177,63 @@ def rate_quarter(step, total_steps, max_lr, pct_start, div_factor, final_div_fac
     return along(*three, step, total_steps, pct_start, curve=quarter_cosine)
 
 
+NOT_FROM_THE_PEAK = (
+    "On the way up it is right. On the way down t runs as if from step 0: it has to be 0 at the "
+    "peak and 1 in the last step."
+)
+NO_PI = "π is missing in the cosine: over half a cosine the angle runs from 0 to π."
+ENDS_EXCHANGED = (
+    "Each half cosine runs from its end to its beginning: 1 + cos is 2 at t = 0, so a (where it "
+    "comes from) is what it multiplies."
+)
+
+
+def down_from_step_0(first, peak, last, step, total_steps, pct_start, length):
+    """length: of the way down, from the peak or as a part of all steps."""
+    top = pct_start * total_steps - 1
+    if step <= top:
+        return first + (peak - first) * half_cosine(step / top)
+    end = total_steps - 1 if length == "all" else total_steps - 1 - top
+    return peak + (last - peak) * half_cosine(step / end)
+
+
+@RATE.mistake("lr", NOT_FROM_THE_PEAK, length=["all", "down"])
+def rate_not_from_the_peak(
+    step, total_steps, max_lr, pct_start, div_factor, final_div_factor, length
+):
+    three = rates(max_lr, div_factor, final_div_factor)
+    return down_from_step_0(*three, step, total_steps, pct_start, length)
+
+
+def no_pi(part):
+    return (1 - math.cos(part)) / 2
+
+
+@RATE.mistake("lr", NO_PI)
+def rate_no_pi(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = rates(max_lr, div_factor, final_div_factor)
+    return along(*three, step, total_steps, pct_start, curve=no_pi)
+
+
+def backwards(part):
+    return half_cosine(1 - part)
+
+
+@RATE.mistake("lr", ENDS_EXCHANGED)
+def rate_backwards(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = rates(max_lr, div_factor, final_div_factor)
+    return along(*three, step, total_steps, pct_start, curve=backwards)
+
+
+@RATE.mistake(
+    "lr",
+    "First and last rate are exchanged: it begins at max_lr / div_factor and ends far lower.",
+)
+def first_and_last_exchanged(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    first, peak, last = rates(max_lr, div_factor, final_div_factor)
+    return along(last, peak, first, step, total_steps, pct_start)
+
+
 @RATE.mistake("lr", "The rate only falls, from max_lr: the way up is missing.")
 def no_rise(step, total_steps, max_lr, div_factor, final_div_factor):
     _, peak, last = rates(max_lr, div_factor, final_div_factor)
@@ -197,6 +265,18 @@ def momentum_late_peak(step, total_steps, base_momentum, max_momentum, pct_start
 def momentum_late_end(step, total_steps, base_momentum, max_momentum, pct_start):
     three = max_momentum, base_momentum, max_momentum
     return along(*three, step, total_steps, pct_start, end=total_steps)
+
+
+@MOMENTUM.mistake("mu", NOT_FROM_THE_PEAK, length=["all", "down"])
+def momentum_not_from_the_peak(step, total_steps, base_momentum, max_momentum, pct_start, length):
+    three = max_momentum, base_momentum, max_momentum
+    return down_from_step_0(*three, step, total_steps, pct_start, length)
+
+
+@MOMENTUM.mistake("mu", NO_PI)
+def momentum_no_pi(step, total_steps, base_momentum, max_momentum, pct_start):
+    three = max_momentum, base_momentum, max_momentum
+    return along(*three, step, total_steps, pct_start, curve=no_pi)
 
 
 @MOMENTUM.mistake(

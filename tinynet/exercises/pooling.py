@@ -51,8 +51,12 @@ def spread(dy):
     return dy.reshape(*dy.shape[:2], 1, -1)
 
 
-def windows_elsewhere(task):
-    """Add the mistakes of a forward whose windows do not lie where they should."""
+def windows_elsewhere(task, total, empty):
+    """Add the mistakes of a forward whose windows do not lie where they should.
+
+    total(cols, kernel_size): (n, c, oh·ow) of windows (n, c, rows, columns, oh·ow), or of a part
+    of them. empty: what the padding holds.
+    """
     forward = task.reference
 
     @task.mistake(
@@ -72,6 +76,34 @@ def windows_elsewhere(task):
     @task.mistake("y", "The padding is ignored.")
     def no_padding(x, kernel_size, stride):
         return forward(x, kernel_size, stride, 0)
+
+    @task.mistake(
+        "y",
+        "Only a part of each window is read. It has kernel_size rows and as many columns: i and j "
+        "both run over 0 … kernel_size − 1.",
+        axis=[2, 3],
+        end=["first", "last"],
+    )
+    def part_of_the_window(x, kernel_size, stride, padding, axis, end):
+        cols = windows(x, kernel_size, stride, padding)
+        n, c, _, places = cols.shape
+        cols = cols.reshape(n, c, kernel_size, kernel_size, places)
+        keep = slice(1) if end == "first" else slice(kernel_size - 1)
+        cols = cols[:, :, keep] if axis == 2 else cols[:, :, :, keep]
+        cols = np.where(np.isfinite(cols), cols, empty)
+        return total(cols, kernel_size).reshape(forward(x, kernel_size, stride, padding).shape)
+
+    @task.mistake(
+        "y",
+        "The last row or the last column of output pixels is left 0: p runs over all oh rows, 0 … "
+        "oh − 1, and q over all ow columns.",
+        stop=[(-1, None), (None, -1), (-1, -1)],
+    )
+    def last_windows_left_out(x, kernel_size, stride, padding, stop):
+        y = forward(x, kernel_size, stride, padding)
+        kept = np.zeros_like(y)
+        kept[:, :, : stop[0], : stop[1]] = y[:, :, : stop[0], : stop[1]]
+        return kept
 
 
 def frame_left(task, fill):

@@ -16,7 +16,8 @@ def step(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     return parameter.data, sgd.velocity[parameter]
 
 
-def case(what, lr=0.1, momentum=0.0, nesterov=False, weight_decay=0.0, first=False):
+def case(what, lr=0.15, momentum=0.0, nesterov=False, weight_decay=0.0, first=False):
+    """No rate is 1 − momentum, or momentum: what takes one for the other has to differ."""
     rng = np.random.default_rng(int(1000 * (lr + momentum + weight_decay)))
     p, grad, velocity = rng.standard_normal((3, 2, 3))
     names = dict(p=p, grad=grad, velocity=0 * velocity if first else velocity, lr=lr)
@@ -30,10 +31,17 @@ CASES = [
     case("weight decay", lr=0.5, momentum=0.8, weight_decay=0.03),
     case("Nesterov", lr=0.3, momentum=0.9, nesterov=True),
     case("Nesterov, the first step", lr=0.2, momentum=0.5, nesterov=True, first=True),
-    case("Nesterov, weight decay", lr=0.3, momentum=0.7, nesterov=True, weight_decay=0.2),
+    case("Nesterov, weight decay", lr=0.4, momentum=0.7, nesterov=True, weight_decay=0.2),
 ]
 
-STEP = Task(step, "p velocity", CASES)
+REGIONS = {
+    "where nesterov is True": lambda nesterov: nesterov,
+    "where nesterov is False": lambda nesterov: not nesterov,
+    "where there is weight decay": lambda weight_decay: weight_decay > 0,
+    "where the velocity is not 0 (behind the first step)": lambda velocity: velocity.any(),
+}
+
+STEP = Task(step, "p velocity", CASES, regions={"p": REGIONS, "velocity": REGIONS})
 
 
 @STEP.mistake("p", "p moves up the hill: the gradient points to where the loss grows.")
@@ -51,6 +59,25 @@ def damped(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     g = grad + weight_decay * p
     v = momentum * velocity + (1 - momentum) * g
     return p - lr * (g + momentum * v if nesterov else v), v
+
+
+@STEP.mistake(
+    "p velocity",
+    "The velocity is a mean, (1 − μ)·v + μ·g, with the weights the wrong way round as well. Here "
+    "it is a fading sum: v ← μ·v + g, where μ multiplies the past.",
+)
+def exchanged(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = (1 - momentum) * velocity + momentum * g
+    return p - lr * (g + momentum * v if nesterov else v), v
+
+
+@STEP.mistake(
+    "p",
+    "The rate is applied twice: η comes in once, when p moves.",
+)
+def rate_twice(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    return step(p, grad, velocity, lr**2, momentum, nesterov, weight_decay)[0]
 
 
 @STEP.mistake(

@@ -130,6 +130,29 @@ def same_place(rng, step, total, longer, part):
     return int(rng.integers(np.floor(new_peak) + 1, longer - 1))
 
 
+def adam(rng, case):
+    shape = larger(rng, *case.arguments["p"].shape)
+    old = case.arguments["m"].any()  # both averages are 0 before the first step
+    p, grad, m = rng.standard_normal((3, *shape))
+    drawn = {"p": p, "grad": grad, "m": old * m, "v": old * rng.uniform(0.1, 2, shape)}
+    drawn |= {"lr": float(rng.uniform(0.01, 0.5)), "beta1": float(rng.uniform(0.6, 0.95))}
+    drawn["beta2"] = float(rng.uniform(0.9, 0.99))
+    if case.arguments["weight_decay"]:
+        drawn["weight_decay"] = float(rng.uniform(0.05, 0.5))
+    return drawn
+
+
+def dropout(rng, case):
+    shape = larger(rng, *case.arguments["x"].shape)
+    p = float(rng.uniform(0.1, 0.8)) if case.arguments["p"] else 0.0
+    return {"x": rng.standard_normal(shape), "uniform": rng.random(shape), "p": p}
+
+
+def he_init(rng, case):
+    shape = tuple(larger(rng, *case.arguments["shape"]))
+    return {"shape": shape, "z": rng.standard_normal(shape)}
+
+
 DRAWN = {  # the exercise's name: what draws its cases
     "relu": relu,
     "linear": linear,
@@ -140,4 +163,7 @@ DRAWN = {  # the exercise's name: what draws its cases
     "batchnorm2d": batchnorm2d,
     "sgd": sgd,
     "one_cycle": one_cycle,
+    "adam": adam,
+    "he_init": he_init,
+    "dropout": dropout,
 }

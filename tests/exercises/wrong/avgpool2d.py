@@ -58,7 +58,7 @@ def padding_of_ones(x, kernel_size, stride, padding):
     return pooled(np.mean, x, kernel_size, stride, padding, fill=1)
 
 
-@wrong("forward", "The values are not the right ones")
+@wrong("forward", "It would be right if kernel_size were 1")
 def the_median(x, kernel_size, stride, padding):
     return pooled(np.median, x, kernel_size, stride, padding, fill=0)
 
@@ -135,3 +135,68 @@ def repeated(dy, x, kernel_size, stride, padding):
 def rows_for_columns(dy, x, kernel_size, stride, padding):
     dx = spread(equal_parts(kernel_size**2), dy, x, kernel_size, stride, padding)
     return dx.swapaxes(2, 3)
+
+
+# -- from a review of hints --
+
+
+def by_loops(x, kernel_size, stride, padding, last=(0, 0), rows=None, columns=None):
+    framed = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    oh, ow = ((size - kernel_size) // stride + 1 for size in framed.shape[2:])
+    y = np.zeros((*x.shape[:2], oh, ow))
+    for p in range(oh - last[0]):
+        for q in range(ow - last[1]):
+            for i in range(kernel_size if rows is None else kernel_size + rows):
+                for j in range(kernel_size if columns is None else kernel_size + columns):
+                    y[:, :, p, q] += framed[:, :, p * stride + i, q * stride + j]
+    return y / kernel_size**2
+
+
+@wrong("forward", "rounded down")
+def whole_division(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding) * kernel_size**2 // kernel_size**2
+
+
+@wrong("forward", "Only a part of each window is read")
+def one_column_less(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, columns=-1)
+
+
+@wrong("forward", "Only a part of each window is read")
+def one_row_less(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, rows=-1)
+
+
+@wrong("forward", "Only a part of each window is read")
+def first_column(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, columns=1 - kernel_size)
+
+
+@wrong("forward", "Only a part of each window is read")
+def first_row(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, rows=1 - kernel_size)
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_window(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(1, 1))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_row_of_windows(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(1, 0))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_column_of_windows(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(0, 1))
+
+
+@wrong("backward", "dy is multiplied by x")
+def parts_times_x(dy, x, kernel_size, stride, padding):
+    dframed = np.zeros((*x.shape[:2], x.shape[2] + 2 * padding, x.shape[3] + 2 * padding))
+    for n, c, p, q in np.ndindex(dy.shape):
+        part = dy[n, c, p, q] / kernel_size / kernel_size
+        for i, j in np.ndindex(kernel_size, kernel_size):
+            dframed[n, c, p * stride + i, q * stride + j] += part
+    return dframed[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]] * x

@@ -525,3 +525,136 @@ def dbias_one_number(dy, x, weight, running_mean, running_var, eps, training):
 def only_the_easy_ones(dy, x, weight, running_mean, running_var, eps, training):
     _, _, dweight, dbias = rest(dy, x, running_mean, running_var, eps, training)
     return np.zeros_like(x), dweight, dbias
+
+
+# -- from a review of hints --
+
+
+def column(a):
+    return a.reshape(1, -1, 1, 1)
+
+
+def y_of(x, weight, bias, mean, var, eps):
+    return column(weight) * (x - column(mean)) / np.sqrt(column(var) + eps) + column(bias)
+
+
+def forward_with(args, used=None, kept=None, swap=False):
+    """used(x), kept(x): the variance in y, and the one that running_var follows."""
+    x, weight, bias, running_mean, running_var, eps, momentum, training = args
+    mean, var = running_mean, running_var
+    if training:
+        mean, var = x.mean((0, 2, 3)), x.var((0, 2, 3))
+        unbiased = kept(x) if kept else x.var((0, 2, 3), ddof=1)
+        running_mean = (1 - momentum) * running_mean + momentum * mean
+        running_var = (1 - momentum) * running_var + momentum * unbiased
+        var = used(x) if used else var
+    if swap:
+        weight, bias = bias, weight
+    return y_of(x, weight, bias, mean, var, eps), running_mean, running_var
+
+
+def squares(x):
+    return ((x - x.mean((0, 2, 3), keepdims=True)) ** 2).sum((0, 2, 3))
+
+
+@wrong("forward", "of the images alone")
+def unbiased_by_n(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    args = x, weight, bias, running_mean, running_var, eps, momentum, training
+    n = len(x)
+    return forward_with(args, kept=lambda x: x.var((0, 2, 3)) * np.float64(n) / (n - 1))
+
+
+@wrong("forward", "The squares are added up")
+def sum_of_squares(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    args = x, weight, bias, running_mean, running_var, eps, momentum, training
+    return forward_with(args, used=squares)
+
+
+@wrong("forward", "follows the sum of")
+def running_sum_of_squares(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    args = x, weight, bias, running_mean, running_var, eps, momentum, training
+    return forward_with(args, kept=squares)
+
+
+@wrong("forward", "γ and β are exchanged")
+def gamma_and_beta(x, weight, bias, running_mean, running_var, eps, momentum, training):
+    args = x, weight, bias, running_mean, running_var, eps, momentum, training
+    return forward_with(args, swap=True)
+
+
+def backward_with(args, first=None, last=None, gamma=1, used=None, running=False, terms=True):
+    """first, last: the m before dy, and the one below the line, as functions of x."""
+    dy, x, weight, running_mean, running_var, eps, training = args
+    axes = (0, 2, 3)
+    batch = training and not running
+    mean = x.mean(axes) if batch else running_mean
+    var = x.var(axes) if batch else running_var
+    s = np.sqrt(var + (eps if used is None else used))
+    hat = (x - column(mean)) / column(s)
+    right = (x - column(mean)) / np.sqrt(column(var) + eps)
+    dweight, dbias = (dy * right).sum(axes), dy.sum(axes)
+    scale = column(weight**gamma / s)
+    if not training or not terms:
+        return scale * dy, dweight, dbias
+    m = x.size // x.shape[1]
+    m1, m2 = (first(x) if first else m), (last(x) if last else m)
+    dx = scale / m2 * (m1 * dy - column(dbias) - hat * column((dy * hat).sum(axes)))
+    return dx, dweight, dbias
+
+
+@wrong("backward", "counts wrongly")
+def formula_for_rows(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    return backward_with(args, first=len, last=len)
+
+
+@wrong("backward", "counts wrongly")
+def n_before_dy(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    return backward_with(args, first=len)
+
+
+def one_less(x):
+    return x.size // x.shape[1] - 1
+
+
+@wrong("backward", "counts wrongly")
+def one_less_than_m(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    return backward_with(args, first=one_less, last=one_less)
+
+
+@wrong("backward", "eps is missing in dx")
+def no_eps_in_dx(dy, x, weight, running_mean, running_var, eps, training):
+    return backward_with((dy, x, weight, running_mean, running_var, eps, training), used=0.0)
+
+
+@wrong("backward", "γ stands twice")
+def gamma_twice(dy, x, weight, running_mean, running_var, eps, training):
+    return backward_with((dy, x, weight, running_mean, running_var, eps, training), gamma=2)
+
+
+@wrong("backward", "dx is made with the running statistics")
+def running_statistics_in_dx(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    return backward_with(args, running=True)[0], *backward_with(args)[1:]
+
+
+@wrong("backward", "dx is made with the running statistics")
+def running_statistics_and_no_terms(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    return backward_with(args, running=True, terms=False)[0], *backward_with(args)[1:]
+
+
+@wrong("backward", "the x̂ of the running statistics")
+def running_statistics_in_dweight(dy, x, weight, running_mean, running_var, eps, training):
+    args = dy, x, weight, running_mean, running_var, eps, training
+    dx, _, dbias = backward_with(args)
+    return dx, backward_with(args, running=True)[1], dbias
+
+
+@wrong("backward", "eps is missing in dweight")
+def no_eps_in_dweight(dy, x, weight, running_mean, running_var, eps, training):
+    dx, _, dbias = backward_with((dy, x, weight, running_mean, running_var, eps, training))
+    without = backward_with((dy, x, weight, running_mean, running_var, 0.0, training))
+    return dx, without[1], dbias

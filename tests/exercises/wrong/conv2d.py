@@ -227,7 +227,7 @@ def padding_of_ones(x, weight, bias, stride, padding):
     return slide(np.pad(x, sides, constant_values=1), weight, stride) + bias[:, None, None]
 
 
-@wrong("forward", "The values are not the right ones")
+@wrong("forward", "all of bias 1: y[0, 0, 0, 0] has to be 1, and is 0.7616")
 def squashed(x, weight, bias, stride, padding):
     """The activation has a layer of its own."""
     return np.tanh(slide(frame(x, padding), weight, stride) + bias[:, None, None])
@@ -468,3 +468,52 @@ def dbias_over_pixels_of_a_column(dy, x, weight, stride, padding):
 def dbias_over_the_wrong_axes(dy, x, weight, stride, padding):
     dx, dweight, _ = gradients(dy, x, weight, stride, padding)
     return dx, dweight, dy.sum(axis=(0, 1, 2))
+
+
+# -- from a review of hints --
+
+
+def by_loops(x, weight, bias, stride, padding, less_kernel=(0, 0), less_output=(0, 0)):
+    """With ranges that end too early."""
+    framed = np.pad(x, ((0, 0), (0, 0), (padding, padding), (padding, padding)))
+    o, _, kh, kw = weight.shape
+    oh, ow = (framed.shape[2] - kh) // stride + 1, (framed.shape[3] - kw) // stride + 1
+    y = np.zeros((len(x), o, oh, ow))
+    for p in range(oh - less_output[0]):
+        for q in range(ow - less_output[1]):
+            y[:, :, p, q] = bias
+            for i in range(kh - less_kernel[0]):
+                for j in range(kw - less_kernel[1]):
+                    pixel = framed[:, :, p * stride + i, q * stride + j]
+                    y[:, :, p, q] += pixel @ weight[:, :, i, j].T
+    return y
+
+
+@wrong("forward", "of the kernel is left out")
+def no_last_kernel_row(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_kernel=(1, 0))
+
+
+@wrong("forward", "of the kernel is left out")
+def no_last_kernel_column(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_kernel=(0, 1))
+
+
+@wrong("forward", "of the kernel is left out")
+def no_last_of_both(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_kernel=(1, 1))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_window(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_output=(1, 1))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_row_of_windows(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_output=(1, 0))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_column_of_windows(x, weight, bias, stride, padding):
+    return by_loops(x, weight, bias, stride, padding, less_output=(0, 1))

@@ -252,3 +252,55 @@ def gradient_over_everything(logits, labels):
 def gradient_over_everything_with_maximum(logits, labels):
     e = np.exp(logits - np.max(logits))
     return (e / np.sum(e) - np.eye(logits.shape[1])[labels]) / len(logits)
+
+
+# -- from a review of hints --
+
+
+@wrong("forward", "You subtract the mean of the row")
+def the_mean_instead_of_the_maximum(logits, labels):
+    z = logits - logits.mean(axis=1)[:, None]
+    total = np.exp(z).sum(axis=1)
+    return np.mean([np.log(total[i]) - z[i, k] for i, k in enumerate(labels)])
+
+
+@wrong("forward", "not in the logit of the label")
+def label_without_its_shift(logits, labels):
+    largest = logits.max(axis=1)
+    total = np.array([np.exp(row - m).sum() for row, m in zip(logits, largest, strict=True)])
+    return np.mean(np.log(total) - logits[np.arange(len(labels)), labels])
+
+
+@wrong("forward", "averaged over all classes")
+def mean_of_all_entries(logits, labels):
+    z = logits - logits.max(axis=1, keepdims=True)
+    return np.mean(np.log(np.exp(z).sum(axis=1, keepdims=True)) - z)
+
+
+@wrong("forward", "differs from the right one by the same amount")
+def one_added(logits, labels):
+    z = logits - logits.max(axis=1, keepdims=True)
+    log_p = z - np.log(np.exp(z).sum(axis=1, keepdims=True))
+    return 1 - np.mean(log_p[np.arange(len(labels)), labels])
+
+
+@wrong("forward", "has to depend on logits where k is 0, 1")
+def binary(logits, labels):
+    """Of classes 0 and 1: −q·log p − (1 − q)·log(1 − p) with the p of class 1."""
+    p = 1 / (1 + np.exp(-np.clip(logits[:, -1], -30, 30)))
+    return -np.mean(labels * np.log(p) + (1 - labels) * np.log(1 - p))
+
+
+@wrong("backward", "The label's number is subtracted")
+def p_minus_labels(logits, labels):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (e / e.sum(axis=1, keepdims=True) - labels[:, None]) / len(labels)
+
+
+@wrong("backward", "Only the column of the label is filled")
+def the_column_of_the_label(logits, labels):
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    dlogits = np.zeros_like(logits)
+    for i, k in enumerate(labels):
+        dlogits[i, k] = (e[i, k] / e[i].sum() - 1) / len(labels)
+    return dlogits

@@ -111,3 +111,28 @@ def two_of_three(dy, x, weight):
 @wrong("backward", "dx is None")
 def not_yet_dx(dy, x, weight):
     return None, dy.T @ x, dy.sum(0)
+
+
+# -- from a review of hints --
+
+
+@wrong("forward", "y holds whole numbers")
+def integers(x, weight, bias):
+    y = np.zeros((len(x), len(weight)), dtype=int)
+    for n, row in enumerate(x):
+        y[n] = weight @ row + bias
+    return y
+
+
+@wrong("forward", "once for each input")
+def bias_in_the_inner_loop(x, weight, bias):
+    y = np.zeros((len(x), len(weight)))
+    for n, o in np.ndindex(y.shape):
+        for i in range(x.shape[1]):
+            y[n, o] += x[n, i] * weight[o, i] + bias[o]
+    return y
+
+
+@wrong("backward", "returns (dweight, dbias, dx)")
+def another_order(dy, x, weight):
+    return dy.T @ x, dy.sum(axis=0), dy @ weight

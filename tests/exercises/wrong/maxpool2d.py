@@ -131,7 +131,7 @@ def to_the_first_by_columns(dy, x, kernel_size, stride, padding):
     return spread(how, dy, x, kernel_size, stride, padding)
 
 
-@wrong("backward", "The values are not the right ones")
+@wrong("backward", "It would be right if all of dy were 1")
 def gradients_squared(dy, x, kernel_size, stride, padding):
     return spread(to_first, dy**2, x, kernel_size, stride, padding)
 
@@ -189,3 +189,85 @@ def with_its_frame(dy, x, kernel_size, stride, padding):
 def cut_with_minus_padding(dy, x, kernel_size, stride, padding):
     dframed = with_its_frame(dy, x, kernel_size, stride, padding)
     return dframed[:, :, padding:-padding, padding:-padding]
+
+
+# -- from a review of hints --
+
+
+def by_loops(x, kernel_size, stride, padding, start=-np.inf, last=(0, 0), rows=None, columns=None):
+    sides = (padding, padding)
+    framed = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
+    oh, ow = ((size - kernel_size) // stride + 1 for size in framed.shape[2:])
+    y = np.zeros((*x.shape[:2], oh, ow))
+    for p in range(oh - last[0]):
+        for q in range(ow - last[1]):
+            best = np.full(x.shape[:2], start)
+            for i in range(kernel_size if rows is None else kernel_size + rows):
+                for j in range(kernel_size if columns is None else kernel_size + columns):
+                    best = np.maximum(best, framed[:, :, p * stride + i, q * stride + j])
+            y[:, :, p, q] = best
+    return y
+
+
+@wrong("forward", "0 wins where all of a window is negative")
+def begins_with_zero(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, start=0.0)
+
+
+@wrong("forward", "Only a part of each window is read")
+def one_column_less(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, columns=-1)
+
+
+@wrong("forward", "Only a part of each window is read")
+def one_row_less(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, rows=-1)
+
+
+@wrong("forward", "Only a part of each window is read")
+def first_column(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, columns=1 - kernel_size)
+
+
+@wrong("forward", "Only a part of each window is read")
+def first_row(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, rows=1 - kernel_size)
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_window(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(1, 1))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_row_of_windows(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(1, 0))
+
+
+@wrong("forward", "of output pixels is left 0")
+def no_last_column_of_windows(x, kernel_size, stride, padding):
+    return by_loops(x, kernel_size, stride, padding, last=(0, 1))
+
+
+def to_the_winners(dy, x, kernel_size, stride, padding, exchanged=False):
+    sides = (padding, padding)
+    framed = np.pad(x, ((0, 0), (0, 0), sides, sides), constant_values=-np.inf)
+    dframed = np.zeros_like(framed)
+    for n, c, p, q in np.ndindex(dy.shape):
+        window = framed[
+            n, c, p * stride : p * stride + kernel_size, q * stride : q * stride + kernel_size
+        ]
+        i, j = divmod(int(window.argmax()), kernel_size)
+        i, j = (j, i) if exchanged else (i, j)
+        dframed[n, c, p * stride + i, q * stride + j] += dy[n, c, p, q]
+    return dframed[:, :, padding : padding + x.shape[2], padding : padding + x.shape[3]]
+
+
+@wrong("backward", "Row and column of the winner are exchanged")
+def rows_and_columns_exchanged(dy, x, kernel_size, stride, padding):
+    return to_the_winners(dy, x, kernel_size, stride, padding, exchanged=True)
+
+
+@wrong("backward", "where is dy?")
+def dy_forgotten(dy, x, kernel_size, stride, padding):
+    return to_the_winners(np.ones_like(dy), x, kernel_size, stride, padding)

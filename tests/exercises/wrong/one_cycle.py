@@ -112,3 +112,71 @@ def momentum_late_peak(step, total_steps, base_momentum, max_momentum, pct_start
 def momentum_late_end(step, total_steps, base_momentum, max_momentum, pct_start):
     values = max_momentum, base_momentum, max_momentum
     return two_parts(cosine, values, step, pct_start * total_steps - 1, total_steps)
+
+
+# -- from a review of hints --
+
+
+def two_phases(points, step, total_steps, pct_start, angle=None, down=None):
+    """angle(t): in the cosine. down(step): the t of the second phase."""
+    a, b, c = points
+    angle = angle or (lambda t: math.pi * t)
+    top = pct_start * total_steps - 1
+    if step <= top:
+        return b + (a - b) * (1 + math.cos(angle(step / top))) / 2
+    t = down(step) if down else (step - top) / (total_steps - 1 - top)
+    return c + (b - c) * (1 + math.cos(angle(t))) / 2
+
+
+def points(max_lr, div_factor, final_div_factor):
+    return max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+
+
+@wrong("rate", "as if from step 0")
+def rate_of_all_steps(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = points(max_lr, div_factor, final_div_factor)
+    return two_phases(three, step, total_steps, pct_start, down=lambda s: s / (total_steps - 1))
+
+
+@wrong("rate", "as if from step 0")
+def rate_of_the_steps_down(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = points(max_lr, div_factor, final_div_factor)
+    steps_down = total_steps - pct_start * total_steps
+    return two_phases(three, step, total_steps, pct_start, down=lambda s: s / steps_down)
+
+
+@wrong("momentum", "as if from step 0")
+def momentum_of_all_steps(step, total_steps, base_momentum, max_momentum, pct_start):
+    three = max_momentum, base_momentum, max_momentum
+    return two_phases(three, step, total_steps, pct_start, down=lambda s: s / (total_steps - 1))
+
+
+@wrong("momentum", "as if from step 0")
+def momentum_of_the_steps_down(step, total_steps, base_momentum, max_momentum, pct_start):
+    three = max_momentum, base_momentum, max_momentum
+    steps_down = total_steps - pct_start * total_steps
+    return two_phases(three, step, total_steps, pct_start, down=lambda s: s / steps_down)
+
+
+@wrong("rate", "π is missing")
+def rate_in_radians(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = points(max_lr, div_factor, final_div_factor)
+    return two_phases(three, step, total_steps, pct_start, angle=lambda t: t)
+
+
+@wrong("momentum", "π is missing")
+def momentum_in_radians(step, total_steps, base_momentum, max_momentum, pct_start):
+    three = max_momentum, base_momentum, max_momentum
+    return two_phases(three, step, total_steps, pct_start, angle=lambda t: t)
+
+
+@wrong("rate", "from its end to its beginning")
+def rate_from_end_to_beginning(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = points(max_lr, div_factor, final_div_factor)
+    return two_phases(three, step, total_steps, pct_start, angle=lambda t: math.pi * (1 - t))
+
+
+@wrong("rate", "First and last rate are exchanged")
+def ends_exchanged(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    three = points(max_lr, div_factor, final_div_factor)[::-1]
+    return two_phases(three, step, total_steps, pct_start)

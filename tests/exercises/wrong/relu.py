@@ -117,12 +117,12 @@ def one_at_zero(x):
     return np.where(x == 0, 1, np.maximum(x, 0))
 
 
-@wrong("forward", "wrong only where x > 0")
+@wrong("forward", "Every value is the square of the right one")
 def squared(x):
     return np.where(x > 0, x**2, 0)
 
 
-@wrong("forward", "wrong only where axis 0 is 2, 3, 4")
+@wrong("forward", "y: Each wrong value differs from the right one by 1")
 def one_more_from_zero_on(x):
     return np.where(x >= 0, x + 1, 0)
 
@@ -181,3 +181,41 @@ def float64_mask(dy, x):
     mask = np.zeros(x.shape)
     mask[x > 0] = 1
     return dy * mask
+
+
+# -- from a review of hints --
+
+vectorized = np.vectorize(lambda value: value if value > 0 else 0)
+
+
+@wrong("forward", "y holds whole numbers")
+def whole_numbers(x):
+    """np.vectorize takes the dtype of its first value, which is the integer 0 here."""
+    return vectorized(x)
+
+
+@wrong("backward", "This is one sum over everything")
+def one_sum(dy, x):
+    return np.sum(dy * (x > 0))
+
+
+mask = None
+
+
+def keeps_the_mask(x):
+    global mask
+    mask = x > 0
+    return x * mask
+
+
+@wrong("backward", "kept outside of it (mask)")
+def takes_the_mask_that_forward_kept(dy, x):
+    return dy * mask
+
+
+cache = {"x": np.ones(3)}
+
+
+@wrong("backward", "kept outside of it (cache)")
+def takes_x_from_a_cache(dy, x):
+    return dy * (cache["x"] > 0)

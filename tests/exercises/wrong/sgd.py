@@ -160,3 +160,28 @@ def numpy_numbers(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     g = grad + weight_decay * p
     v = momentum * velocity + g
     return p - lr * (g + momentum * v if nesterov else v), v
+
+
+# -- from a review of hints --
+
+
+@wrong("step", "is a mean, (1 − μ)·v + μ·g")
+def a_mean_the_other_way_round(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = velocity + momentum * (g - velocity)
+    return p - lr * (g + momentum * v if nesterov else v), v
+
+
+@wrong("step", "The rate is applied twice")
+def the_rate_twice(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = momentum * velocity + g
+    change = lr * (g + momentum * v if nesterov else v)
+    return p - lr * change, v
+
+
+@wrong("step", "returns (velocity, p)")
+def velocity_first(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = momentum * velocity + g
+    return v, p - lr * (g + momentum * v if nesterov else v)

@@ -1,0 +1,137 @@
+"""He initialisation: weights of such a size that ReLU layers keep the size of what passes."""
+
+import math
+
+import numpy as np
+
+from .task import Case, Exercise, Task
+
+
+def fan_in(shape):
+    return math.prod(shape[1:])
+
+
+def init(z):
+    return z * math.sqrt(2 / math.prod(z.shape[1:]))
+
+
+def case(what, *shape):
+    return Case(what, {"shape": shape, "z": np.random.default_rng(sum(shape)).normal(size=shape)})
+
+
+CASES = [
+    case("a linear layer", 3, 8),
+    case("a linear layer, more outputs than inputs", 7, 5),
+    case("a convolution of one channel", 3, 1, 3, 3),
+    case("a convolution of several channels", 2, 4, 3, 3),
+    case("a convolution, a kernel that is not square", 5, 2, 3, 1),
+    case("a convolution, 1 × 1", 4, 6, 1, 1),
+]
+SHAPES = {
+    "of linear layers": lambda z: z.ndim == 2,
+    "of convolutions": lambda z: z.ndim == 4,
+}
+
+FAN_IN = Task(fan_in, "fan_in", CASES, regions={"fan_in": SHAPES})
+INIT = Task(init, "weight", CASES, regions={"weight": SHAPES})
+
+FAN_OUT = (
+    "This counts the outputs (fan_out). shape begins with the outputs, o: what is behind it is "
+    "added up for one of them."
+)
+ALL = (
+    "All weights are counted. One output reads those of its own row, or of its own filter: how "
+    "many are they?"
+)
+CHANNELS_ALONE = (
+    "The kernel is not counted. An output pixel of a convolution is a sum over a patch of kh·kw "
+    "pixels, in each channel."
+)
+KERNEL_ALONE = (
+    "The channels are not counted. An output pixel of a convolution is a sum over the patch of "
+    "all c channels."
+)
+
+
+@FAN_IN.mistake("fan_in", FAN_OUT)
+def fan_out(shape):
+    return shape[0]
+
+
+@FAN_IN.mistake("fan_in", ALL)
+def all_weights(shape):
+    return math.prod(shape)
+
+
+@FAN_IN.mistake("fan_in", CHANNELS_ALONE)
+def channels_alone(shape):
+    return shape[1]
+
+
+@FAN_IN.mistake("fan_in", KERNEL_ALONE)
+def kernel_alone(shape):
+    return math.prod(shape[2:]) if len(shape) == 4 else shape[1]
+
+
+@INIT.mistake("weight", FAN_OUT)
+def of_fan_out(z):
+    return z * math.sqrt(2 / fan_out(z.shape))
+
+
+@INIT.mistake("weight", ALL)
+def of_all_weights(z):
+    return z * math.sqrt(2 / all_weights(z.shape))
+
+
+@INIT.mistake("weight", CHANNELS_ALONE)
+def of_channels_alone(z):
+    return z * math.sqrt(2 / channels_alone(z.shape))
+
+
+@INIT.mistake("weight", KERNEL_ALONE)
+def of_kernel_alone(z):
+    return z * math.sqrt(2 / kernel_alone(z.shape))
+
+
+@FAN_IN.mistake("fan_in", "The outputs are added to the inputs: this is for the mean of both.")
+def in_and_out(shape):
+    return math.prod(shape[1:]) + shape[0]
+
+
+@INIT.mistake(
+    "weight",
+    "The standard deviation is √(1 / fan_in), which suits layers without a ReLU. A ReLU lets half "
+    "of the variance pass: what makes up for it?",
+)
+def without_two(z):
+    return z * math.sqrt(1 / math.prod(z.shape[1:]))
+
+
+@INIT.mistake(
+    "weight",
+    "z is multiplied by the variance, 2 / fan_in. A factor k makes a standard deviation of k: "
+    "where is the root?",
+)
+def without_root(z):
+    return z * 2 / math.prod(z.shape[1:])
+
+
+@INIT.mistake(
+    "weight",
+    "This is Xavier's (Glorot's) size, √(2 / (fan_in + fan_out)). He's counts the inputs alone.",
+)
+def xavier(z):
+    return z * math.sqrt(2 / (math.prod(z.shape[1:]) + z.shape[0]))
+
+
+@INIT.mistake("weight", "The factor is upside down: more inputs need smaller weights.")
+def upside_down(z):
+    return z * math.sqrt(math.prod(z.shape[1:]) / 2)
+
+
+@INIT.mistake("weight", "Only the fan_in stands below the root: it has to hold the 2 as well.")
+def two_outside(z):
+    return z * 2 / math.sqrt(math.prod(z.shape[1:]))
+
+
+EXERCISE = Exercise("he_init", "He initialisation: how large weights begin", [FAN_IN, INIT])
