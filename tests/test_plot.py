@@ -535,6 +535,7 @@ def pictures():
         for i in range(1, 9)
     ]
     return {
+        "architecture": plot.architecture(tn.models.mnist_lite(0), (1, 28, 28)),
         "digits": plot.digits(images(7), ["a short title"] * 7, columns=4),
         "augmentation": plot.augmentation(images(2), flip),
         "mistakes": plot.mistakes(images(30), labels, probabilities),

@@ -578,5 +578,5 @@ for count in (1, 4, 16, 64):
 # - **Draw:** run [`python examples/draw.py`](../draw.py): the foot of the page says how many
 #   milliseconds your last stroke took, all layers and pictures included. It runs the *plain*
 #   layers.
-# - **Next:** [`compiled/README.md`](../../tinynet/compiled/README.md) tells how the real kernels
-#   came about.
+# - **Next:** [lesson 14](14_your_hand.py): a project, your own digits. How the real kernels came
+#   about is told in [`compiled/README.md`](../../tinynet/compiled/README.md).

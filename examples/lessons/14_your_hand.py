@@ -111,7 +111,7 @@ tn.plot.digits(x_first[:30], y_first[:30])
 # E. B. Wilson (Journal of the American Statistical Association 22, 1927) asked another question:
 # *which values of $p$ would make what I saw no great surprise?* Those for which $\hat p$ lies
 # within $z$ standard errors of $p$, the standard error being that of $p$ itself, where $z = 1.96$
-# keeps 95 % of a normal distribution:
+# keeps 95 % of a normal distribution. They make a 95 % **confidence interval**:
 #
 # $$(\hat p - p)^2 \le z^2\,\frac{p\,(1-p)}{n}$$
 #
