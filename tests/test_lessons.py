@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import tinynet as tn
+from tinynet.exercises import EXERCISES
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "examples" / "lessons"
@@ -145,6 +146,29 @@ def test_it_says_where_to_go(path):
     assert "(../draw.py)" in draw and "python examples/draw.py" in draw
     after = listed()[listed().index(path.name) + 1 :]
     assert not after or f"]({after[0]})" in following, f"expected a link to {after[:1]}"
+
+
+def test_the_teachers_notes_speak_of_every_lesson_and_exercise():
+    notes = (FOLDER / "TEACHING.md").read_text(encoding="utf-8")
+    schedule, by_lesson, homework = (
+        notes.split(f"\n## {name}\n")[1].split("\n## ")[0]
+        for name in ("Schedule", "Lesson by lesson", "Homework")
+    )
+    assert re.findall(r"^\| +\d+ \| \[.+?\]\((.+?)\)", schedule, re.MULTILINE) == listed()
+    told = re.split(r"^### (\d+) · .+$", by_lesson, flags=re.MULTILINE)[1:]
+    assert [int(number) for number in told[::2]] == [int(name[:2]) for name in listed()]
+    for words in told[1::2]:
+        assert all(f"\n*{part}" in words for part in ("Aim:*", "Experiment", "They think*")), words
+    rows = re.findall(r"^\| \[`(\w+)`\]\(\.\./exercises/\1\.py\) \| (\d+) \|", homework, re.M)
+    points = {
+        name: 10 * sum(len(task.outputs.split()) for task in exercise.tasks)
+        for name, exercise in EXERCISES.items()
+    }
+    assert {name: int(number) for name, number in rows} == points and len(rows) == len(points)
+    set_as_homework = set(re.findall(r"\(\.\./exercises/(\w+)\.py\)", schedule))
+    assert set_as_homework == set(EXERCISES)
+    for target in re.findall(r"\]\((?!http)([^)#]+)", notes):
+        assert (FOLDER / target).exists(), target
 
 
 def test_the_glossary_names_lessons_in_which_the_words_stand():
