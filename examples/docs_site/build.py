@@ -85,7 +85,11 @@ def write_lessons(site, paths):
 
 def run(notebook):
     nbclient.NotebookClient(
-        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": ROOT}}
+        notebook,
+        timeout=600,
+        kernel_name="python3",
+        resources={"metadata": {"path": ROOT}},
+        extra_arguments=["--log-level=ERROR"],  # not that it listens unencrypted, on this machine
     ).execute()
 
 
