@@ -45,8 +45,14 @@ print(f"\nOf the first 2,000 test digits it reads {accuracy:.2%} correctly.")
 #
 # An array between two layers has the shape (n, c, h, w): n images, each of c *channels*, each
 # channel a picture of h rows and w columns. The table writes −1 for n. The digit that we put in has
-# one channel, its grey values; after the first layer it has eight.
-#
+# one channel, its grey values; after the first layer it has eight. Drawn, a box for what each layer
+# gives is as high as its pictures and as wide as it has channels: blue are layers with learned
+# numbers, orange those that shrink (pooling).
+
+# %%
+plot.architecture(model, (1, 28, 28))
+
+# %% [markdown]
 # We run the digit through and keep what each layer gives.
 
 # %%
