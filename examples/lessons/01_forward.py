@@ -45,8 +45,14 @@ print(f"\nOf the first 2,000 test digits it reads {accuracy:.2%} correctly.")
 #
 # An array between two layers has the shape (n, c, h, w): n images, each of c *channels*, each
 # channel a picture of h rows and w columns. The table writes −1 for n. The digit that we put in has
-# one channel, its grey values; after the first layer it has eight.
-#
+# one channel, its grey values; after the first layer it has eight. Drawn, a box for what each layer
+# gives is as high as its pictures and as wide as it has channels: blue are layers with learned
+# numbers, orange those that shrink (pooling).
+
+# %%
+plot.architecture(model, (1, 28, 28))
+
+# %% [markdown]
 # We run the digit through and keep what each layer gives.
 
 # %%
@@ -172,12 +178,13 @@ plot.filters(conv)
 
 # %% [markdown]
 # On flat paper all nine pixels are $-0.424$, so the result is $-0.424$ times the sum of the
-# weights, plus the bias:
+# weights, plus the bias, here a negative number:
 
 # %%
 on_paper = paper * weight[o].sum() + bias[o]
 print(f"on paper: {on_paper:.3f}")
 np.testing.assert_allclose(outputs[0][0, o, 1:4, 1:4], on_paper, rtol=1e-4)  # a corner of paper
+assert on_paper < 0
 
 # %% [markdown]
 # ### ReLU: nothing below zero
@@ -249,8 +256,9 @@ np.testing.assert_allclose(outputs[3][0, o, p, q], value, rtol=1e-4, atol=1e-5)
 # $$y[o, p, q] = \max_{i, j \in \{0, 1\}} x[o,\; 2p + i,\; 2q + j].$$
 #
 # 28×28 becomes 14×14. "There is a right edge *somewhere* in this square" is kept, where exactly is
-# forgotten: a digit may move by a pixel and look nearly the same from here on. And each later
-# kernel of 3×3 covers twice as much of the digit in each direction, for a quarter of the work.
+# forgotten: a digit that moves by a pixel changes less from here on (lesson 5 measures how much).
+# And each later kernel of 3×3 covers twice as much of the digit in each direction, for a quarter of
+# the work.
 
 # %%
 row, column = 3, 7  # of the pooled map: its pixel (3, 7) is made of rows 6 and 7, columns 14 and 15
@@ -325,14 +333,14 @@ print(f"50 pixels of each of 25 layers agree; the largest difference is {largest
 #
 # ## The digit, layer by layer
 #
-# The same, seen from further away: all channels of every layer. Follow three things down the
-# picture. The blue of a convolution is gone after the ReLU below it. After each pooling the maps
-# are half as wide, and after the first one there are more of them. And what they show moves from
-# *where is ink* to *what is it*: in the last convolution the votes of the right class are red all
-# over, which the cell asserts.
+# The same, seen from further away: all channels of every layer, the **feature maps**. Follow three
+# things down the picture. The blue (negative) of a convolution is gone after the ReLU below it.
+# After each pooling the maps have half as many pixels to a side, so these look coarser, and the
+# convolution behind it makes more maps. And what they show moves from *where is ink* to *what is
+# it*: in the last convolution the votes of the right class are red (positive) all over.
 
 # %%
-assert votes[labels[number]].min() > 0 and (outputs[1] >= 0).all()
+assert votes[labels[number]].min() > 0
 plot.feature_maps(model, image)
 
 # %% [markdown]
@@ -362,16 +370,16 @@ def cover(which, size):
 
 
 fall, reading = cover(which, size)
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4))
+figure, axes = plt.subplots(1, 3, figsize=(11, 3.4), width_ratios=[1, 1.12, 1.12])
 axes[0].imshow(images[which], cmap="gray_r")
 axes[0].set_title(f"test digit {which}, a {labels[which]}")
 limit = np.abs(fall).max()
 shown = axes[1].imshow(fall, cmap="RdBu_r", vmin=-limit, vmax=limit)
 axes[1].set_title(f"fall of the logit of {labels[which]}")
-figure.colorbar(shown, ax=axes[1])
+figure.colorbar(shown, ax=axes[1], fraction=0.046)
 shown = axes[2].imshow(reading, cmap=plt.get_cmap("viridis", 10), vmin=-0.5, vmax=9.5)
 axes[2].set_title("what it is read as")
-figure.colorbar(shown, ax=axes[2], ticks=range(10))
+figure.colorbar(shown, ax=axes[2], ticks=range(10), fraction=0.046)
 for ax in axes:
     ax.set(xticks=[], yticks=[])
 figure.tight_layout()

@@ -82,18 +82,20 @@ edges = dict(w=((0, 1.8), places[0]), x=((0, 0.2), places[0]), b=((2.6, -0.2), p
 edges |= dict(u=places[:2], z=places[1:3], a=places[2:], t=((6.6, -0.2), places[3]))
 edges["L"] = places[3], (10, 1)
 figure, ax = plt.subplots(figsize=(11, 3))
+boxes = {}
+for name, place in nodes.items():
+    round_box = dict(boxstyle="round", facecolor="white", edgecolor="black")
+    text = ax.text(*place, name, ha="center", va="center", fontsize=11, bbox=round_box)
+    boxes[place] = text.get_bbox_patch()
 for name, (start, end) in edges.items():
-    arrow = dict(arrowstyle="-|>", shrinkA=0 if name in "wxbt" else 24, shrinkB=24, color="grey")
-    ax.annotate("", end, start, arrowprops=arrow)
+    ends = dict(patchA=boxes.get(start), patchB=boxes.get(end))  # an arrow ends at its boxes
+    ax.annotate("", end, start, arrowprops=dict(arrowstyle="-|>", color="grey", **ends))
     middle = (start[0] + end[0]) / 2, (start[1] + end[1]) / 2
     if name in "wxbt":
         middle = start[0] - 0.1, start[1]
-    look = dict(ha="right" if name in "wxbt" else "center", fontsize=11)
+    look = dict(ha="right" if name in "wxbt" else "center", fontsize=11, linespacing=1.5)
     ax.text(*middle, f"{name} = {value[name]:g}\n", va="center", **look)
     ax.text(*middle, f"\nd{name} = {gradient[name]:g}", va="center", color="#d55e00", **look)
-for name, place in nodes.items():
-    circle = dict(boxstyle="round", facecolor="white", edgecolor="black")
-    ax.text(*place, name, ha="center", va="center", fontsize=11, bbox=circle)
 ax.set(xlim=(-1.5, 10.5), ylim=(-0.7, 2.3))
 ax.axis("off")
 figure.tight_layout()
@@ -265,7 +267,7 @@ def median_error(eps, dtype, central):
 
 steps = np.logspace(-11, 0, 45)
 figure, ax = plt.subplots(figsize=(7.5, 4.6))
-for dtype, color in ((np.float32, "tab:orange"), (np.float64, "tab:blue")):
+for dtype, color in ((np.float32, "#d55e00"), (np.float64, "#0072b2")):
     for central, style in ((True, "-"), (False, ":")):
         errors = np.array([median_error(eps, dtype, central) for eps in steps])
         kind = "central" if central else "one-sided"
@@ -280,6 +282,8 @@ for dtype, color in ((np.float32, "tab:orange"), (np.float64, "tab:blue")):
                 f"error there {errors[best]:.0e}"
             )
             assert predicted / 5 < steps[best] < predicted * 5
+            digits = -np.log10(errors[[best, 20]] / np.median(np.abs(exact)))  # steps[20] is 1e-6
+            assert (3 < digits[0] < 5) if dtype is np.float32 else (digits > [9, 7]).all()
 ax.set(xlabel="step ε", ylabel="median error of the difference", ylim=(1e-13, 10))
 ax.set_title("Too long a step is inexact, too short a step is rounded away")
 ax.legend()
@@ -289,10 +293,10 @@ figure.tight_layout()
 # The right arm of a V is $\varepsilon^2$ (central) or $\varepsilon$ (one-sided); the left arm is
 # rounding. (It becomes flat where the step is so short that $t + \varepsilon$ is rounded to $t$:
 # the difference is 0, and all of the gradient is the error.) With float32 a central difference is
-# good to three or four digits at best: too few to tell a small mistake from rounding. With float64
-# ten digits are left. Hence tinynet checks in float64. It takes $\varepsilon = 10^{-6}$, shorter
-# than the best step here: nine digits are enough, and a short step meets fewer of ReLU's kinks, of
-# which more below.
+# good to some four digits at best: too few to tell a small mistake from rounding. With float64 it
+# is more than nine. Hence tinynet checks in float64. It takes $\varepsilon = 10^{-6}$, shorter than
+# the best step here: the more than seven digits that it leaves are enough, and a short step meets
+# fewer of ReLU's kinks, of which more below.
 #
 # ## A gradient check in twenty lines
 #
@@ -508,28 +512,39 @@ except tn.GradientError as error:
 # three digits left: the left arm of the V. With 1.0 the points lie off the diagonal by up to 0.1,
 # and gradcheck still finds it right, since it goes on to shorter steps.
 
+
 # %%
+class RightSwish(Swish):  # whatever you changed above
+    def backward(self, dy):
+        x, s = self.saved(dy)
+        return dy * (s + x * s * (1 - s))
+
+
 s = 1 / (1 + np.exp(-x))
+right = dy * (s + x * s * (1 - s))
 mistakes = {
     "without the second term": dy * s,
     "without the factor x": dy * (s + s * (1 - s)),
     "1 + s for 1 − s": dy * (s + x * s * (1 + s)),
     "a flipped sign": dy * (s - x * s * (1 - s)),
-    "dx[::-1]": dx[::-1],
+    "dx[::-1]": right[::-1],
 }
-right = dy * (s + x * s * (1 - s))
 for name, wrong in mistakes.items():
     near = (np.abs(wrong - right) < 0.05).mean()
     slant = np.corrcoef(wrong.ravel(), right.ravel())[0, 1]
     print(f"{name:24} {near:4.0%} of the points near the diagonal, correlation {slant:.2f}")
-    assert (slant > 0.5) == (name != "dx[::-1]") and np.abs(wrong - right).max() > 0.1
+    assert (slant > 0.5) == (near > 0.15) == (name != "dx[::-1]")
+    assert np.abs(wrong - right).max() > 0.1
 try:
-    tn.gradcheck(Swish(), x, eps=1e-12)
+    tn.gradcheck(RightSwish(), x, eps=1e-12)
 except tn.GradientError as error:
     print(error)
 else:
     raise AssertionError("so short a step should have failed")
-tn.gradcheck(Swish(), x, eps=1.0)
+tn.gradcheck(RightSwish(), x, eps=1.0)
+off = np.abs(dy * (layer(x + 1.0) - layer(x - 1.0)) / 2 - right).max()
+print(f"with a step of 1.0 the points lie off the diagonal by up to {off:.2f}")
+assert 0.05 < off < 0.2
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 1

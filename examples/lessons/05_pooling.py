@@ -19,6 +19,7 @@ import numpy as np
 import tinynet as tn
 from tinynet.train import as_input
 
+plt.rcParams["axes.prop_cycle"] = plt.cycler(color=["#0072b2", "#d55e00", "#000000", "#cc79a7"])
 rng = np.random.default_rng(0)
 _, (images, labels) = tn.datasets.mnist()
 
@@ -85,7 +86,8 @@ np.testing.assert_allclose(as_convolution(three), tn.AvgPool2d(2)(three))
 # %% [markdown]
 # What each of them keeps of a digit, compared with simply taking every fourth pixel: the maximum
 # keeps every stroke and makes it broader (no ink is lost, and on average there is more), the mean
-# keeps the amount of ink and makes it paler, and single pixels lose strokes.
+# keeps the amount of ink and makes it paler, and single pixels lose strokes (here the top of the
+# loop).
 
 # %%
 digit = images[9] / 255  # (28, 28)
@@ -98,7 +100,8 @@ small = {
 maximum, mean = small["maximum of 4 × 4"], small["mean of 4 × 4"]  # (7, 7)
 assert mean.max() < maximum.max() == digit.max() and maximum.mean() > digit.mean()
 np.testing.assert_allclose(mean.mean(), digit.mean())
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.8))
+assert small["every fourth pixel"][1].max() == 0 < maximum[1].max()
+figure, axes = plt.subplots(1, 4, figsize=(10, 3))
 for ax, (title, values) in zip(axes, small.items(), strict=True):
     ax.imshow(values, cmap="gray_r", vmin=0, vmax=1)
     ax.set(title=title, xticks=[], yticks=[])
@@ -343,10 +346,11 @@ figure.tight_layout()
 # changes: 48, 36, 30 % of the maximum for 2, 4, 7. Of ink, the mean changes no more than the
 # maximum for a move by one pixel, and more for a move by five. Overlap (stride 2 with windows of 4)
 # makes almost no difference: it is the width of the window that counts. Edges are thin, so without
-# pooling a move by one pixel changes them by more than their size (1.18), and by five pixels
-# nothing is left in common (1.38). Pooling brings most there.
+# pooling a move by one pixel changes them by more than their size (1.18), and by five pixels hardly
+# anything is left in common (1.38). Pooling brings most there.
 
 # %%
+plain, brought = {}, {}  # the change by 1 and 5 pixels without pooling; what pooling leaves of it
 for sort, values in (("ink", ink), ("edges", edges)):
     by_window = {(k, s): changes(values, k, s) for k, s in ((2, 2), (4, 4), (7, 7), (4, 2))}
     for (k, s), found in by_window.items():
@@ -354,13 +358,20 @@ for sort, values in (("ink", ink), ("edges", edges)):
         print(f"{sort}, {k}×{k}, stride {s}; moved by 1 and by 5: {words}")
         assert max(found["maximum"][1], found["mean"][1]) < 0.85 * found["no pooling"][1]
         assert abs(found["every s-th pixel"][1] - found["no pooling"][1]) < 0.06
-    one = [by_window[k, k]["maximum"][1] for k in (2, 4, 7)]
+    one = np.array([by_window[k, k]["maximum"][1] for k in (2, 4, 7)])
     assert one[0] > one[1] > one[2]
+    plain[sort] = by_window[4, 4]["no pooling"][[1, 5]]
+    brought[sort] = one / plain[sort][0]
+    if sort == "ink":
+        np.testing.assert_allclose(one, [0.48, 0.36, 0.30], atol=0.005)
+        np.testing.assert_allclose(by_window[4, 4]["mean"][1], 0.32, atol=0.005)
     overlap = by_window[4, 2]["maximum"] - by_window[4, 4]["maximum"]
     assert np.abs(overlap).max() < 0.04
     for k in (2, 4, 7):
         assert sort == "edges" or by_window[k, k]["mean"][1] < by_window[k, k]["maximum"][1] + 0.01
         assert by_window[k, k]["mean"][5] > by_window[k, k]["maximum"][5]
+np.testing.assert_allclose([plain["ink"][0], *plain["edges"]], [0.60, 1.18, 1.38], atol=0.005)
+assert (brought["edges"] < brought["ink"]).all()
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 1
@@ -375,7 +386,7 @@ layer = tn.MaxPool2d(2, 1)
 layer(x4[None, None])
 wins = layer.backward(np.ones((1, 1, 3, 3)))[0, 0]
 print(wins.astype(int))
-figure, axes = plt.subplots(1, 3, figsize=(8, 2.9))
+figure, axes = plt.subplots(1, 3, figsize=(8, 3.1))
 show(axes[0], x4, "x")
 show(axes[1], pool(x4, 2, 1, np.max), "y, stride 1")
 show(axes[2], wins, "windows won")

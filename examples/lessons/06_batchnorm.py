@@ -222,7 +222,7 @@ def arrow(vector, colour, label):
 
 right.plot([0, point[0]], [0, point[1]], color="#bbbbbb", linestyle=":")
 right.plot(*point, "o", color="black")
-right.annotate("x̂", point, xytext=(-20, -12), textcoords="offset points", fontsize=13)
+right.annotate("x̂", point, xytext=(-18, -24), textcoords="offset points", fontsize=13)
 arrow(in_plane, "#e69f00", "dy without its mean")
 arrow(plane @ hat_part, "#d55e00", "its part along x̂: removed")
 arrow(plane @ rest, "#0072b2", "what is left: dx · s/γ")
@@ -407,10 +407,10 @@ assert 0.5**7 < 0.01 and 0.5 + 0.5**2 + 0.5**3 == 7 / 8
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
 left.plot(range(1, 101), warming[0.1][0], color="#555555")
 left.set(xlabel="step", ylabel="loss of the batch", title="training: the same for every α")
-for (alpha, (_, accuracies)), colour in zip(
-    warming.items(), ["#d55e00", "#0072b2", "#009e73"], strict=True
+for (alpha, (_, accuracies)), colour, marker in zip(
+    warming.items(), ["#d55e00", "#0072b2", "#009e73"], "os^", strict=True
 ):
-    right.plot(checkpoints, accuracies, "o-", color=colour, label=f"α = {alpha}")
+    right.plot(checkpoints, accuracies, marker=marker, color=colour, label=f"α = {alpha}")
 right.set_xscale("log")
 right.set(xlabel="step", ylabel="read right", title="the same weights in evaluation mode")
 right.legend(frameon=False)
@@ -418,9 +418,9 @@ figure.tight_layout()
 
 # %% [markdown]
 # After 60 steps the loss has fallen far below where guessing is (log 10), and with $\alpha$ = 0.01
-# the test still reads fewer than half of the digits right; after 100 steps not six in ten, where
-# the same weights with $\alpha$ = 0.1 read more than nine in ten. For the first seven steps it
-# reads no more than guessing would. Nothing is wrong with the weights: only the 0 and 1 of the
+# the test still reads fewer than half of the digits right; after 100 steps not two in three, where
+# the same weights with $\alpha$ = 0.1 read more than eight in ten. For the first seven steps it
+# reads hardly more than guessing would. Nothing is wrong with the weights: only the 0 and 1 of the
 # beginning, of which 37 % are still there at step 100. With $\alpha$ = 0.5 less than 1 % of them is
 # left after seven steps. The price is that seven eighths of such statistics come from the last
 # three batches.
