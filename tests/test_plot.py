@@ -570,12 +570,12 @@ def test_what_is_written_stays_in_the_picture_and_apart(pictures):
                 assert wide < 1 or high < 1, (name, texts[i])
 
 
-def test_what_stands_beside_values_is_small(pictures):
+def test_what_stands_beside_values_can_be_read(pictures):
     texts = [t for name in ("histograms", "confusion_matrix") for axes in pictures[name].axes
              for t in axes.texts]  # fmt: skip
     texts += [axes.yaxis.label for axes in pictures["histograms"].axes]
     texts += [axes.title for name in ("digits", "mistakes") for axes in pictures[name].axes]
-    assert {text.get_fontsize() for text in texts if text.get_text()} == {8.0}
+    assert {text.get_fontsize() for text in texts if text.get_text()} == {9.0}
 
 
 def test_training_and_test_are_told_apart(pictures):

@@ -6,8 +6,7 @@ from ..checks import whole_number
 
 # Of the palette of M. Okabe and K. Ito, which also colour-blind readers can tell apart.
 BLUE, ORANGE = "#0072B2", "#D55E00"
-SMALL = 8  # points: text beside images
-TEXT = 9  # points: text that is to be read on its own
+TEXT = 9  # points: of all text but a title; on a projector, smaller text cannot be read
 
 
 def new_figure(width, height, title):

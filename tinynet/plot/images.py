@@ -6,7 +6,7 @@ import numpy as np
 
 from .drawing import (
     BLUE,
-    SMALL,
+    TEXT,
     at_least_one,
     check_images,
     described,
@@ -143,7 +143,7 @@ def _grid(images, titles, columns, cell, heading=""):
     for place, image, title in zip(grid, images, titles, strict=False):
         axes = figure.add_subplot(place)
         show_image(axes, image, limits(images))
-        axes.set_title(title, fontsize=SMALL)
+        axes.set_title(title, fontsize=TEXT)
     return figure
 
 

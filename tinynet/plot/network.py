@@ -11,7 +11,7 @@ from ..train import as_input
 from .drawing import (
     BLUE,
     ORANGE,
-    SMALL,
+    TEXT,
     described,
     limits,
     new_figure,
@@ -50,8 +50,8 @@ def filters(conv: Conv2d) -> "matplotlib.figure.Figure":  # noqa: F821
     picture = show_maps(axes, maps, columns, np.abs(maps).max())
     if c > 1:
         axes.set(xlabel="input channel", ylabel="output channel")
-        axes.set_xticks(np.arange(c) * kw + (kw - 1) / 2, range(c), fontsize=SMALL)
-        axes.set_yticks(np.arange(o) * kh + (kh - 1) / 2, range(o), fontsize=SMALL)
+        axes.set_xticks(np.arange(c) * kw + (kw - 1) / 2, range(c), fontsize=TEXT)
+        axes.set_yticks(np.arange(o) * kh + (kh - 1) / 2, range(o), fontsize=TEXT)
         axes.tick_params(length=0)
     else:
         axes.set_xlabel(f"output channels 0 … {o - 1}, from left to right, row by row")
@@ -94,7 +94,7 @@ def feature_maps(model: Layer, image: np.ndarray) -> "matplotlib.figure.Figure":
 
     def row(title):
         axes = figure.add_subplot(next(places), anchor="W")
-        axes.set_title(title, loc="left", fontsize=SMALL)
+        axes.set_title(title, loc="left", fontsize=TEXT)
         return axes
 
     given = image.reshape(-1, *image.shape[-2:])  # (c, h, w)
@@ -138,7 +138,7 @@ def histograms(
     figure = new_figure(2.5 + 4 * columns, 0.5 * len(outputs) + 1, title)
     grid = figure.subplots(len(outputs), columns, sharex="col", squeeze=False)
     for axes, (i, (layer, _)) in zip(grid[:, 0], enumerate(outputs), strict=True):
-        axes.set_ylabel(_label(i, layer), rotation=0, ha="right", va="center", fontsize=SMALL)
+        axes.set_ylabel(_label(i, layer), rotation=0, ha="right", va="center", fontsize=TEXT)
     _draw_histograms(grid[:, 0], [values for _, values in outputs], BLUE)
     grid[-1, 0].set_xlabel("output")
     if y is not None:
@@ -167,7 +167,7 @@ def _draw_histograms(column, arrays, color, sizes=False):
         axes.minorticks_off()
         axes.spines[["top", "left", "right"]].set_visible(False)
         text = f"std {array.std():.2g}, zeros {(array == 0).mean():.0%}"
-        axes.text(0.99, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=SMALL)
+        axes.text(0.99, 0.97, text, transform=axes.transAxes, ha="right", va="top", fontsize=TEXT)
 
 
 def _check_model(who, model):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..find_lr import smoothed
-from .drawing import BLUE, ORANGE, SMALL, new_figure, vector
+from .drawing import BLUE, ORANGE, TEXT, new_figure, vector
 
 LARGEST = 1000  # confusion matrix: a larger one fits on no screen
 
@@ -125,7 +125,7 @@ def confusion_matrix(labels: np.ndarray, predictions: np.ndarray) -> "matplotlib
     axes.pcolormesh(range(k), range(k), wrong, edgecolors="lightgray", shading="nearest", **colours)
     for row, column in np.argwhere(counts):
         weight = "bold" if row == column else "normal"
-        text = dict(ha="center", va="center", fontsize=SMALL, weight=weight, color="black")
+        text = dict(ha="center", va="center", fontsize=TEXT, weight=weight, color="black")
         axes.text(column, row, f"{counts[row, column]:,}", **text)
     axes.set(xlabel="read as", ylabel="label", xticks=range(k), yticks=range(k))
     axes.tick_params(length=0)
