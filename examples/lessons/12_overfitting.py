@@ -347,7 +347,7 @@ figure.tight_layout()
 # %% [markdown]
 # Honestly:
 #
-# - **Augmentation** takes about a quarter of the errors away, more than an eighth in each seed, as
+# - **Augmentation** takes about a quarter of the errors away, two points or more in each seed, as
 #   much as twice as many digits do. It is the one that knows something.
 # - **Weight decay and early stopping** do nothing for the error that can be told from noise. For
 #   the *loss* both do much: the network is less sure of its wrong answers. Whoever uses the
