@@ -75,12 +75,12 @@ print(f"{uncorrected.argmax() + 1}, still {uncorrected[999]:.2f} η after 1,000 
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 3.4))
 ago = np.arange(2000)
-for beta, colour, style in [(0.9, "#0072b2", "-"), (0.99, "#d55e00", "--"), (0.999, "black", ":")]:
-    left.loglog(ago + 1, (1 - beta) * beta**ago, style, color=colour, label=f"β = {beta}")
+for beta, style in [(0.9, "-"), (0.99, "--"), (0.999, ":")]:
+    left.loglog(ago + 1, (1 - beta) * beta**ago, style, color="black", label=f"β = {beta}")
 left.set(xlabel="steps ago, plus 1", ylabel="weight in the mean", ylim=(1e-5, 0.2))
 left.set_title("a running mean looks back about 1/(1 − β) steps")
 left.legend(frameon=False)
-right.semilogx(t, uncorrected, "--", color="#d55e00", label="without bias correction")
+right.semilogx(t, uncorrected, "--", color=COLOURS["Adam"], label="without bias correction")
 right.semilogx(t, np.ones(t.size), color=COLOURS["Adam"], label="with it")
 right.set(xlabel="step", ylabel="length of a step, in η", ylim=(0, 7))
 right.set_title("Adam, if the gradient is constant")
@@ -105,7 +105,7 @@ figure.tight_layout()
 #
 # $$w \leftarrow (1 - \eta\lambda)\,w - \eta\,\frac{\hat m}{\sqrt{\hat v} + \varepsilon}$$
 #
-# ## The page
+# ## In code
 #
 # That is all there is. We make our classes from `tn.SGD`: it keeps the parameters in
 # `param_groups`, with the settings of each group, and checks them. Only `step` is ours. So
@@ -213,6 +213,8 @@ for method, make in [
     print(f"{method:8} as defined; weights after 50 steps:", w.data.round(3))
 
 # %% [markdown]
+# (tinynet's tests compare these three classes with PyTorch's own, where PyTorch is installed.)
+#
 # And the two kinds of decay. 1,000 copies of a weight start at 1 and get gradients that are nothing
 # but noise, of size 1 or 10. Only the decay moves their mean: by $(1-\eta\lambda)^t$, or with L2 in
 # Adam by about $(1-\eta\lambda/s)^t$.
@@ -287,7 +289,8 @@ assert np.linalg.norm(walk(WALKERS["Adam"], np.pi / 4)[-1]) > 5 * np.linalg.norm
 
 # %% [markdown]
 # So adaptive methods help as far as the troublesome directions lie along single weights. Between
-# layers that is often so: the gradients of one layer are all larger than those of another.
+# layers that may be so: lesson 10 has networks in which the gradients of one layer are all larger
+# than those of another.
 #
 # ## Digits: a fair comparison
 #
@@ -360,7 +363,7 @@ for name, accuracies in results.items():
     cells = [
         f"{lr:>8}: {a.mean():.1%} ± {a.std(ddof=1):.1%}"
         if np.isfinite(a).all()
-        else f"{lr:>8}: explodes     "
+        else f"{lr:>8}: {np.isnan(a).sum()} of 3 explode"
         for lr, a in zip(METHODS[name][1], accuracies[:, :, 0], strict=True)
     ]
     print(f"{name:8}" + "".join(cells))
@@ -380,30 +383,36 @@ figure, ax = plt.subplots(figsize=(8, 3.6))
 for k, (name, accuracies) in enumerate(results.items()):
     place = np.arange(3) + (k - 1.5) * 0.14
     style = dict(color=COLOURS[name], markersize=5, linestyle="none", marker=MARKERS[name])
-    ax.plot(np.repeat(place, 3), accuracies[:, :, 0].ravel(), **style, label=name)
+    seeds = np.add.outer(place, [-0.03, 0, 0.03])  # (rates, seeds): beside one another
+    ax.plot(seeds.ravel(), accuracies[:, :, 0].ravel(), **style, label=name)
     ax.plot(place, accuracies[:, :, 0].mean(axis=1), "_", color=COLOURS[name], markersize=18)
 ax.set_xticks(range(3), ["a fifth of it", "middle rate", "five times it"])
 ax.set(ylabel="accuracy, first half", ylim=(0.87, 0.95))
-ax.set_title("each dot a seed, each bar the mean of three")
-ax.text(2 - 0.21, 0.874, "SGD: explodes", color=COLOURS["SGD"], ha="center")
+ax.set_title("each mark a seed, each bar the mean of three")
+ax.text(2 - 0.21, 0.874, "SGD: explodes, or below", color=COLOURS["SGD"], ha="center")
 ax.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
 figure.tight_layout()
 
 # %% [markdown]
 # What three seeds allow to say:
 #
-# - **The learning rate matters more than the method.** A fifth of the right one costs more than any
-#   of the methods gains; and each method's right one is another. "Adam at 0.1 against SGD at 0.1"
-#   compares nothing.
+# - **The learning rate matters more than the method.** A fifth of the middle rate costs more, on
+#   average, than any of the methods gains; and each method's right one is another. "Adam at 0.1
+#   against SGD at 0.1" compares nothing. (Adam's two upper rates can hardly be told apart; the
+#   experiment goes further up.)
 # - **Adam and AdamW are a control.** So short a run decays weights by less than 2 % altogether (the
 #   next cell computes it), so the two rows are nearly one method, run twice. What they differ by is
 #   mostly chance, and differences as small between other rows mean nothing either.
-# - **No winner.** Adam and SGD: within the noise. RMSProp is ahead of SGD in all three seeds; but
-#   of two methods that are equally good, one or the other wins three times out of three in one case
-#   of four. It is a reason to run more seeds, not a result.
-# - **What differs is the margin.** At five times its middle rate SGD explodes, while the adaptive
-#   ones lose 2 points at most: their steps are never longer than some ten $\eta$, whatever the
-#   gradient.
+# - **Adam and SGD: no difference** beyond the noise. RMSProp was ahead of SGD in all three seeds
+#   when this was written. Of two methods that are equally good, one or the other wins three times
+#   out of three in one case of four: a reason to run more seeds, not a result. So we ran seeds 0 to
+#   11, at the middle rates. RMSProp was ahead in eleven, by 0.8 ± 0.2 points (mean ± standard
+#   error): now it is one. Adam: 0.1 ± 0.15. After ten epochs, with seeds 0 to 7, RMSProp's lead was
+#   0.5 ± 0.2, and on SGD at twice that rate 0.3: the longer the training and the finer the rates,
+#   the less is left.
+# - **What differs most is the margin.** At five times its middle rate SGD explodes with most seeds,
+#   while the adaptive ones lose little: their steps are never longer than some ten $\eta$, whatever
+#   the gradient.
 #
 # All this holds for a network with BatchNorm, trained briefly. Where gradients of different
 # parameters differ much more, as in language models with rare words, Adam is what people use; this
@@ -417,7 +426,9 @@ for name in METHODS:
     print(f"{name:8} mean gain on SGD {gains[name]:+.1%}; a fifth of its rate costs ", end="")
     print(f"{costs[name]:.1%}, five times its rate {by_rate[name][1] - by_rate[name][2]:.1%}")
 assert max(abs(gain) for gain in gains.values()) < np.mean(list(costs.values()))
-assert by_rate["SGD"][2] < 0.5 < 0.88 < min(by_rate[name][2] for name in list(METHODS)[1:])
+assert abs(gains["Adam"]) < 0.015 and -0.01 < gains["RMSProp"] < 0.025
+losses = [by_rate[name][1] - by_rate[name][2] for name in list(METHODS)[1:]]
+assert np.isnan(results["SGD"][2]).any() and max(losses) < 0.04
 
 decay = (1 - 0.03 * 0.005) ** (2 * 47)
 print(f"AdamW's decay over 94 steps, even at the full rate 0.03: a factor {decay:.3f}")
@@ -426,12 +437,12 @@ assert decay > 0.98
 # %% [markdown]
 # ## Why tinynet has SGD only
 #
-# Because these runs show no gain that would pay for more. Between methods as good as each other,
-# take the simplest: SGD with momentum keeps one array for each parameter where Adam keeps two, has
-# fewer settings, and reads faster. tinynet's recipes
-# were chosen with it on held-out digits; the accuracies stand in the [README](../../README.md),
-# beside those of the published run with AdamW. (That is no comparison of optimisers: augmentation
-# and other things differ, too.) And whoever needs Adam has just written it.
+# Because these runs show little that would pay for more. Between methods nearly as good as each
+# other, take the simplest: SGD with momentum keeps one array for each parameter where Adam keeps
+# two, has fewer settings, and reads faster. tinynet's recipes were chosen with it on held-out
+# digits; the accuracies stand in the [README](../../README.md), beside those of the published run
+# with AdamW. (That is no comparison of optimisers: augmentation and other things differ, too.) And
+# whoever needs Adam has just written it.
 #
 # ## Experiment
 #
@@ -468,22 +479,24 @@ print(f"accuracy {accuracy:.1%}" if np.isfinite(accuracy) else "explodes")
 # difference, by which a few digits change sides. SGD needs a hundredth of its learning rate, and is
 # then where it was.
 #
-# SGD still trains at 0.3, and explodes at 1. Adam does not explode at 50, more than 1,000 times its
-# best rate, and more than three digits in four are read right even then: steps are some $\eta$ long
-# and not longer, the schedule makes them small in the end, and BatchNorm divides by the size of
-# whatever the weights have become.
+# SGD still trains at 0.3, and explodes at 1. At 0.5 Adam is past its best. But it does not explode
+# at 50, more than 1,000 times its best rate, and more than three digits in four are read right even
+# then: steps are some $\eta$ long and not longer, the schedule makes them small in the end, and
+# BatchNorm divides by the size of whatever the weights have become. (One seed here; with six, when
+# this was written, it was the same.)
 
 # %%
 for name, lr in [("SGD", 0.001), ("Adam", 0.03)]:
     scaled, plain = train(0, METHODS[name][0], lr, loss_scale=100.0), results[name][1, 0]
     print(f"{name:4} loss times 100, rate {lr}: {scaled[0]:.1%}; as in the table: {plain[0]:.1%}")
-    np.testing.assert_allclose(scaled, plain, atol=0.02)
+    np.testing.assert_allclose(scaled, plain, atol=0.03)
 
 for name, lr in [("SGD", 0.3), ("SGD", 1.0), ("Adam", 0.5), ("Adam", 50.0)]:
     accuracy = train(0, METHODS[name][0], lr)[0]
     exploded = np.isnan(accuracy)
     print(f"{name:4} rate {lr:4}: {'explodes' if exploded else f'{accuracy:.1%}'}")
     assert exploded == ((name, lr) == ("SGD", 1.0)) and not accuracy < 0.75
+    assert lr != 0.5 or accuracy < results["Adam"][1, 0, 0]
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 1

@@ -65,7 +65,9 @@ figure, ax = plt.subplots(figsize=(8, 3))
 edges = (np.arange(wrong - 26, wrong + 27) - 0.5) / n
 ax.hist(1 - other_sets, edges, color="#999999")
 ax.axvline(1 - p, color="#0072b2", label="measured")
-ax.axvspan(1 - p - 2 * error, 1 - p + 2 * error, color="#0072b2", alpha=0.15, label="± 2 errors")
+ax.axvspan(
+    1 - p - 2 * error, 1 - p + 2 * error, color="#0072b2", alpha=0.15, label="± 2 standard errors"
+)
 ax.xaxis.set_major_formatter(lambda value, _: f"{value:.2%}")
 ax.set(xlabel="part of digits read wrong", ylabel="test sets")
 ax.set_title("the same network on 5,000 test sets")
@@ -365,10 +367,10 @@ figure.tight_layout()
 # %% [markdown]
 # What this says:
 #
-# - **Augmentation** with one-cycle helps, by several standard errors in each seed. Without it every
-#   network reads all of its 2,000 training digits right, and of others 94 in 100: that gap is
-#   overfitting. With a constant rate, augmentation shows its worth only in the averaged weights;
-#   the latest ones may be caught at a bad moment (look at their ±).
+# - **Augmentation** with one-cycle helps, by more than two standard errors in each seed. Without it
+#   every network reads all, or nearly all, of its 2,000 training digits right, and of others 94 in
+#   100: that gap is overfitting. With a constant rate the averaged weights show what augmentation
+#   is worth; the latest ones may be caught at a bad moment (look at their ±).
 # - **Averaging** helps where the weights still circle at the end: with a constant rate and
 #   augmented digits, in each seed. Without augmentation, where all training digits are read right,
 #   hardly any gradient is left to circle by; and with one-cycle the rate goes to 0 by itself. There
@@ -402,8 +404,11 @@ unaugmented, _ = gains(*results[False, False].transpose(1, 0, 2))
 for name, gain in zip(rows, (by_augmenting, by_averaging, with_cycle), strict=True):
     print(f"{name:38} mean gain {gain.mean():+.2%}")
 assert sure.min() > 2 and by_augmenting.mean() > 0.005
-assert surely.min() > 0 and by_averaging.mean() > 0.004 > with_cycle.mean()
-assert unaugmented.mean() < 0.004
+assert surely.min() > 0 and by_averaging.mean() > 0.008
+assert abs(with_cycle.mean()) < 0.005 and abs(unaugmented.mean()) < 0.005
+averaged = {how: right[:, 1].mean() for how, right in results.items()}
+assert averaged[False, True] > averaged[False, False] + 0.005
+assert abs(results[True, False][:, 0].mean() - 0.94) < 0.01
 
 # %% [markdown]
 # ## The best epoch, on digits it was not chosen on
@@ -428,8 +433,7 @@ for which, name in enumerate(["latest weights", "averaged weights"]):
     print(f"  best epoch, where it was chosen: {chosen_on:+.2%} on the last epoch")
     print(f"  the same epoch, on other digits: {elsewhere:+.2%}")
     assert chosen_on > elsewhere
-    kept = elsewhere / chosen_on
-    assert (0.1 < kept < 0.9) if name == "latest weights" else (kept < 0.5)
+    assert elsewhere > 0 if name == "latest weights" else elsewhere < chosen_on / 2
 
 # %% [markdown]
 # The latest weights jump about, and some epochs really are better than others: a good part of what
@@ -527,13 +531,13 @@ print(f"strength {strength}, {epochs} epochs: {gain:+.2%} ± {error:.2%}")
 
 # %% [markdown]
 # Strength 4 ruins the digits: it costs more than five percentage points, many standard errors. The
-# strengths 0.5, 1 and 2 all gain. Whether one seed can tell them apart the last two lines say; on
-# the machine where this was written it could not (+0.00 ± 0.29 and +0.07 ± 0.33 points). But do not
-# trust such an error bar too far: it knows of digits and not of seeds. There, seed 1 gave +0.3,
-# +1.5 and +0.6 points for the three strengths, each ± 0.4, as if they were quite different. To
-# decide, take more seeds first, for they differ more than the digits allow, and then more held-out
-# digits; or stop, and take the one in the middle: where a difference is hard to see, it does little
-# harm to be wrong about it.
+# strengths 0.5, 1 and 2 do no harm here. Whether one seed can tell them apart the last two lines
+# say; on the machine where this was written it could not (+0.00 ± 0.29 and +0.07 ± 0.33 points).
+# But do not trust such an error bar too far: it knows of digits and not of seeds. There, seed 1
+# gave +0.3, +1.5 and +0.6 points for the three strengths, each ± 0.4, as if they were quite
+# different. To decide, take more seeds first, for they differ more than the digits allow, and then
+# more held-out digits; or stop, and take the one in the middle: where a difference is hard to see,
+# it does little harm to be wrong about it.
 
 # %%
 none = results[True, False][0, 0]  # seed 0, latest weights
@@ -541,7 +545,7 @@ by_strength = {0.5: warped(0.5), 1.0: results[True, True][0, 0], 2.0: warped(2.0
 for strength, right in by_strength.items():
     gain, error, _, _ = compare(none, right)
     print(f"strength {strength}: {gain:+.2%} ± {error:.2%}")
-    assert gain > 0 if strength < 4 else gain < -0.05
+    assert gain > -0.005 if strength < 4 else gain < -0.05
 for strength in (0.5, 2.0):
     gain, error, _, _ = compare(by_strength[1.0], by_strength[strength])
     print(f"strength {strength} against 1: {gain:+.2%} ± {error:.2%}")

@@ -23,7 +23,7 @@ import numpy as np
 import tinynet as tn
 from tinynet.train import as_input, batches
 
-BLUE, VERMILION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#cc79a7"
+BLUE, VERMILION = "#0072b2", "#d55e00"
 
 # %% [markdown]
 # ## Two errors and a gap
@@ -87,6 +87,7 @@ errors = np.array([[np.square(z - fitted(y, p)).mean() for z in (y, y_new)] for 
 missed = np.array([np.square(truth - fitted(truth[None], p)).mean() for p in counts])
 formulas = missed[:, None] + sigma**2 * (1 + counts[:, None] / n * [-1, 1])
 np.testing.assert_allclose(errors, formulas, rtol=0.05)
+assert 2 < counts[errors[:, 1].argmin()] < 8  # the lowest place of the validation error
 print("coefficients   training error   validation error   by formula")
 for p in (1, 2, 4, 8, 16):
     print(f"{p:7} {errors[p - 1, 0]:18.3f} {errors[p - 1, 1]:16.3f} ", end="")
@@ -116,7 +117,7 @@ figure.tight_layout()
 # pixels averaged to one. There are 500 training digits, so that there is something to overfit, 500
 # steps of 20 digits, and SGD with momentum at a constant learning rate. The 5,000 held-out digits
 # come in two halves: the first is for looking and choosing, the second for what we report. (One
-# half is harder than the other: compare within a half only.) The test set is looked at by nobody.
+# half may be harder than the other: compare within a half.) The test set is looked at by nobody.
 #
 # Dropout, which we shall need, is a layer (N. Srivastava and others, JMLR 15, 2014): in training it
 # sets each value to 0 with the probability $d$, and divides the others by $1 - d$, so that the mean
@@ -217,9 +218,9 @@ lowest = mean[:, 1, 0].argmin()
 for name, at in [("lowest loss", lowest), ("at the end", -1)]:
     print(f"{name:11}, step {steps[at]}: validation loss {mean[at, 1, 0]:.3f}, ", end="")
     print(f"validation error {mean[at, 1, 1]:.1%}, training error {mean[at, 0, 1]:.1%}")
-assert (watched[:, -1, 0, 1] == 0).all()
+assert watched[:, -1, 0, 1].max() < 0.005
 assert (watched[:, -1, 1, 0] > watched[:, :, 1, 0].min(axis=1) + 0.03).all()
-assert mean[-1, 1, 1] < mean[lowest, 1, 1] + 0.005
+assert mean[-1, 1, 1] < mean[lowest, 1, 1] + 0.01
 
 # %% [markdown]
 # All 500 digits are known by heart. The validation *loss* has the shape from the theory, down and
@@ -264,7 +265,7 @@ for name, places, found in [("width", widths, by_width), ("digits", numbers, by_
         print(f"{validation.mean():.1%} ± {validation.std(ddof=1):.1%}, gap ", end="")
         print(f"{(validation - training).mean():.1%}")
 errors = by_width[..., 1].mean(axis=1)  # (widths, sets)
-assert errors[0, 0] > 0.3 and (np.diff(errors[:, 1]) < 0).all()
+assert errors[0, 0] > 0.3 and errors[2:, 0].max() < 0.03 and (np.diff(errors[:, 1]) < 0).all()
 gaps = (by_number[:, :, 1, 1] - by_number[:, :, 0, 1]).mean(axis=1)  # (numbers,)
 assert (np.diff(gaps) < 0).all()
 
@@ -283,8 +284,8 @@ assert (np.diff(gaps) < 0).all()
 #
 # Four remedies for overfitting, at width 64 and with 500 digits. What each one does:
 #
-# - **Weight decay** (lesson 8) adds $\lambda w$ to the gradient: a weight stays large only if the
-#   data pull at it in each step.
+# - **Weight decay** (lessons 7 and 8) adds $\lambda w$ to the gradient: a weight stays large only
+#   if the data pull at it in each step.
 # - **Dropout**, behind the hidden layer.
 # - **Augmentation** (lesson 11): digits turned, stretched, slanted and moved. Of the four it is the
 #   only one that brings in knowledge: that a moved 3 is a 3.
@@ -346,19 +347,24 @@ figure.tight_layout()
 # %% [markdown]
 # Honestly:
 #
-# - **Augmentation** takes a quarter of the errors away, in each seed, as much as twice as many
-#   digits do. It is the one that knows something.
+# - **Augmentation** takes about a quarter of the errors away, two points or more in each seed, as
+#   much as twice as many digits do. It is the one that knows something.
 # - **Weight decay and early stopping** do nothing for the error that can be told from noise. For
 #   the *loss* both do much: the network is less sure of its wrong answers. Whoever uses the
 #   probabilities should have one of them.
-# - **Dropout** is worth about a point in each seed: little, and probably real. (That three seeds
-#   agree so well is luck. They share the same 2,500 digits, and chance is in those, too.)
+# - **Dropout** is worth about a point: little, and probably real. (That three seeds agree so well
+#   is luck. When this was written, nine gained from 0 to 1.3 points, on average 0.7 ± 0.15.)
+# - The error bars are short-sighted. A spread from three seeds is itself a rough guess: ± 2 such
+#   errors hold the truth in 82 % of cases, not in 95 (the cell tries it). And they know of seeds
+#   only: all share the same 2,500 digits, and chance is in those, too.
 # - None of this is a law. It holds for one small network on 500 digits. Look at both errors of a
 #   network before you reach for a remedy.
 
 # %%
 changes = {name: found[:, 2] - plain[:, 2] for name, found in outcome.items()}  # (seeds, 2)
 assert (changes["augmentation"][:, 1] < -0.02).all() and (changes["1,000 digits"][:, 1] < 0).all()
+assert 0.15 < -changes["augmentation"][:, 1].mean() / plain[:, 2, 1].mean() < 0.35
+assert abs((changes["augmentation"] - changes["1,000 digits"])[:, 1].mean()) < 0.02
 for name in ("weight decay", "early stopping"):
     assert abs(changes[name][:, 1].mean()) < 0.01 and changes[name][:, 0].mean() < -0.05
 assert -0.025 < changes["dropout"][:, 1].mean() < 0
@@ -366,6 +372,11 @@ for name, change in changes.items():
     error = change[:, 1].std(ddof=1) / np.sqrt(3)
     print(f"{name:15} changes the error by {change[:, 1].mean():+.1%} ± {error:.1%}", end="")
     print(f", the loss by {change[:, 0].mean():+.2f}")
+
+threes = rng.standard_normal((100_000, 3))  # the truth is 0
+held = np.abs(threes.mean(axis=1)) < 2 * threes.std(axis=1, ddof=1) / np.sqrt(3)
+print(f"the mean of three ± 2 errors holds the truth in {held.mean():.0%} of cases")
+np.testing.assert_allclose(held.mean(), 0.82, atol=0.01)
 
 # %% [markdown]
 # ## Experiment
@@ -384,8 +395,8 @@ print(f"held out: loss {second[0]:.2f}, error {second[1]:.1%}")
 # %% [markdown]
 # ## Questions
 #
-# **Question 1.** At width 64 the training error is 0 %, the validation error 15 %; at width 4 they
-# are 7 % and 32 %. The narrow network has the larger gap. Does it need dropout more?
+# **Question 1.** At width 64 the training error is 0 %, the validation error some 15 %; at width 4
+# they are about 7 % and 32 %. The narrow network has the larger gap. Does it need dropout more?
 #
 # **Question 2.** In the rotated coordinates of the derivation, least squares estimates one
 # coefficient as $z = c + \varepsilon$, with noise of variance $\sigma^2$. Weight decay makes
@@ -401,8 +412,8 @@ print(f"held out: loss {second[0]:.2f}, error {second[1]:.1%}")
 # %% [markdown]
 # At width 64 the error falls until 1,500 steps, for the network is shown new pictures all the time.
 # But the digits as they are it knows by heart even so: in the end this is overfitting again, and
-# the loss is better with weight decay beside it. (That is one seed; the loss shows it more clearly
-# than the error does.)
+# the loss is better with weight decay beside it. (That is one seed. Of seeds 0 to 3, when this was
+# written, all had the better loss, and one had its lowest error at 1,000 steps.)
 #
 # Width 4 has nothing to spare. Augmentation makes its task harder: the training error more than
 # doubles, and the held-out error stays where it was, within the noise.
@@ -423,7 +434,7 @@ for name, found in [("width 4", plain_narrow), ("width 4, augmented", narrow)]:
     print(f"{name:18} training error {training.mean():.1%}, ", end="")
     print(f"held out {second.mean():.1%} ± {second.std(ddof=1):.1%}")
 harder, elsewhere = (narrow - plain_narrow)[:, [0, 2], 1].mean(axis=0)
-assert harder > 0.05 > abs(elsewhere)
+assert harder > plain_narrow[:, 0, 1].mean() and abs(elsewhere) < 0.05
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 1
@@ -441,8 +452,7 @@ for name, found in [("width 4", narrow), ("width 4, dropout 0.5", dropped)]:
     print(f"{name:20}: training error {training.mean():.1%}, ", end="")
     print(f"validation {validation.mean():.1%} ", end="")
     print(f"± {validation.std(ddof=1):.1%}, gap {(validation - training).mean():.1%}")
-assert (dropped[:, 1, 1] > narrow[:, 1, 1] + 0.05).all()
-assert (dropped[:, 0, 1] > narrow[:, 0, 1] + 0.05).all()
+assert (dropped[:, :2, 1].mean(axis=0) > narrow[:, :2, 1].mean(axis=0) + 0.05).all()
 
 # %% [markdown] jp-MarkdownHeadingCollapsed=true
 # ### Answer 2

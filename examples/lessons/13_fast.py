@@ -373,8 +373,8 @@ note(f"tiles, ReLU, {cores} threads", threaded)
 # What is left: our sums still go back to L1 after each input channel. tinynet's kernel keeps a tile
 # of 4 output channels × 3 vectors of sums in registers while *all* inputs pass by, and uses each
 # input that it loads for 4 channels. Its threads look for work without Python's lock, because to
-# wake a Python thread takes some 50 µs, a tenth of this whole convolution. Its
-# [README](../../tinynet/compiled/README.md) tells the story with numbers. (A compiled network
+# wake a Python thread takes 30 to 50 µs, which one sees beside a convolution of one millisecond.
+# Its [README](../../tinynet/compiled/README.md) tells the story with numbers. (A compiled network
 # copies what goes in and what comes out, so that the caller may keep both. In a network of many
 # layers that is little; for this one layer it shows.)
 
@@ -562,7 +562,8 @@ print(f"it changes at about {4 * turn:.0f} channels")
 
 # %% [markdown]
 # It is lower. A call has costs that do not depend on the number of images: Python, the checks of x,
-# allocating the result, starting a kernel. 64 images share them, one has to pay them alone.
+# allocating the result, starting a kernel. 64 images share them, one has to pay them alone. (If 64
+# come out slower than 16, it is the memory: their x and y together may outgrow a cache.)
 
 # %%
 for count in (1, 4, 16, 64):
