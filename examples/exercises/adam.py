@@ -20,7 +20,7 @@ def step(p, grad, m, v, t, lr, beta1, beta2, eps, weight_decay):
     p, grad, m, v: arrays of one shape. t: the number of this step; the first one is 1. lr (η),
     beta1, beta2, eps: numbers. weight_decay (λ): it pulls the old p towards 0, and does not enter
     the averages.
-    Returns (p, m, v): new arrays, of the same shape; m and v as they are kept, without the
-    correction. None of the arguments is written to.
+    Returns (p, m, v): of the same shape; m and v as they are kept, without the correction. None
+    of the arguments is written to.
     """
     raise NotImplementedError

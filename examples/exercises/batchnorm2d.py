@@ -23,8 +23,8 @@ def forward(x, weight, bias, running_mean, running_var, eps, momentum, training)
 
     x: (n, c, h, w). weight (γ), bias (β), running_mean, running_var: (c,). eps, momentum:
     numbers. training: True or False.
-    Returns (y, running_mean, running_var): (n, c, h, w), (c,), (c,). The running statistics are
-    new arrays: none of the arguments is written to.
+    Returns (y, running_mean, running_var): (n, c, h, w), (c,), (c,). None of the arguments is
+    written to.
     """
     raise NotImplementedError
 

@@ -13,7 +13,7 @@ def forward(x, uniform, p, training):
 
     x: (…), an array of any shape. uniform: (…), the same shape, random numbers from 0 to 1, drawn
     for you. p: the probability that a value is dropped, 0 ≤ p < 1. training: True or False.
-    Returns y: (…), a new array.
+    Returns y: (…).
 
     The factor keeps the mean of y where it is without dropout, so that evaluation needs none.
     """

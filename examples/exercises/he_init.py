@@ -23,7 +23,7 @@ def init(z):
     """The first weights: normal numbers with mean 0 and standard deviation √(2 / fan_in).
 
     z: standard normal numbers (mean 0, standard deviation 1), in the shape of the weights, (o, i)
-    or (o, c, kh, kw). Returns weight: the same shape.
+    or (o, c, kh, kw). Returns weight: of the same shape and dtype.
 
     In a real network z comes from a random generator. Here it is given, so that the right answer
     is one.

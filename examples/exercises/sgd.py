@@ -18,6 +18,6 @@ def step(p, grad, velocity, lr, momentum, nesterov, weight_decay):
 
     p, grad, velocity: arrays of one shape; the velocity is all zeros before the first step.
     lr, momentum, weight_decay: numbers. nesterov: True or False.
-    Returns (p, velocity): new arrays, of the same shape; none of the arguments is written to.
+    Returns (p, velocity): of the same shape. None of the arguments is written to.
     """
     raise NotImplementedError

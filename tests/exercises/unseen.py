@@ -1088,7 +1088,7 @@ def he_number_of_axes(shape):
     return len(shape)
 
 
-@unseen("he_init", "fan_in", "helps", "The values are wrong only of convolutions.")
+@unseen("he_init", "fan_in", "helps", "The values are wrong only in convolutions.")
 def he_last(shape):
     return shape[-1]
 

@@ -19,12 +19,21 @@ def case(what, shape, p, training=True):
     return Case(what, dict(x=x, uniform=rng.random(shape), p=p, training=training, dy=dy))
 
 
+def at_the_edge(what, p):
+    """Some of the random numbers are p itself, and are not less than p."""
+    edge = case(what, (3, 4), p)
+    edge.arguments["uniform"][::2, ::2] = p
+    return edge
+
+
 CASES = [
     case("a few values", (6,), 0.3),
     case("rows", (4, 5), 0.4),
     case("much is dropped", (5, 4), 0.8),
     case("images", (2, 3, 4, 5), 0.15),
     case("nothing is dropped", (3, 4), 0.0),
+    at_the_edge("exactly p, kept", 0.5),
+    at_the_edge("exactly 0, with p = 0, kept", 0.0),
     case("evaluation", (4, 5), 0.4, training=False),
     case("evaluation, images", (2, 3, 2, 4), 0.7, training=False),
 ]
@@ -46,6 +55,10 @@ TIMES_KEPT = "What is kept is multiplied by 1 − p, where it has to be divided 
 OVER_P = "What is kept is divided by p. It is kept with the probability 1 − p."
 OTHER_SIDE = (
     "What has to be dropped is kept, and the other way round: a value is dropped where uniform < p."
+)
+LESS_OR_EQUAL = (
+    "This is right but where uniform is p itself, which is not less than p: such a value is kept. "
+    "Which comparison do you make?"
 )
 IN_EVALUATION = "Values are dropped in evaluation, too. There nothing is: look at training."
 SCALED_IN_EVALUATION = (
@@ -98,6 +111,20 @@ def other_side(x, uniform, p, training):
 @BACKWARD.mistake("dx", OTHER_SIDE)
 def dx_other_side(dy, uniform, p, training):
     return dropped(dy, uniform, p, training, 1 / (1 - p), side=-1)
+
+
+def dropped_at_p(a, uniform, p, training):
+    return a * (uniform > p) / (1 - p) if training else a
+
+
+@FORWARD.mistake("y", LESS_OR_EQUAL)
+def less_or_equal(x, uniform, p, training):
+    return dropped_at_p(x, uniform, p, training)
+
+
+@BACKWARD.mistake("dx", LESS_OR_EQUAL)
+def dx_less_or_equal(dy, uniform, p, training):
+    return dropped_at_p(dy, uniform, p, training)
 
 
 @FORWARD.mistake("y", IN_EVALUATION)

@@ -28,8 +28,8 @@ CASES = [
     case("a convolution, 1 × 1", 4, 6, 1, 1),
 ]
 SHAPES = {
-    "of linear layers": lambda z: z.ndim == 2,
-    "of convolutions": lambda z: z.ndim == 4,
+    "in linear layers": lambda z: z.ndim == 2,
+    "in convolutions": lambda z: z.ndim == 4,
 }
 
 FAN_IN = Task(fan_in, "fan_in", CASES, regions={"fan_in": SHAPES})
@@ -38,6 +38,10 @@ INIT = Task(init, "weight", CASES, regions={"weight": SHAPES})
 FAN_OUT = (
     "This counts the outputs (fan_out). shape begins with the outputs, o: what is behind it is "
     "added up for one of them."
+)
+FAN_OUT_OF_IT = (
+    "This is the fan_out: how many outputs one input has a part in. The shape of a convolution is "
+    "(o, c, kh, kw): which of these are added up for one output pixel?"
 )
 ALL = (
     "All weights are counted. One output reads those of its own row, or of its own filter: how "
@@ -54,8 +58,18 @@ KERNEL_ALONE = (
 
 
 @FAN_IN.mistake("fan_in", FAN_OUT)
-def fan_out(shape):
+def outputs(shape):
     return shape[0]
+
+
+@FAN_IN.mistake("fan_in", FAN_OUT_OF_IT)
+def fan_out(shape):
+    return shape[0] * math.prod(shape[2:])
+
+
+@FAN_IN.mistake("fan_in", FAN_OUT_OF_IT)
+def fan_out_of_convolutions(shape):
+    return fan_out(shape) if len(shape) == 4 else shape[1]
 
 
 @FAN_IN.mistake("fan_in", ALL)
@@ -74,8 +88,18 @@ def kernel_alone(shape):
 
 
 @INIT.mistake("weight", FAN_OUT)
+def of_outputs(z):
+    return z * math.sqrt(2 / outputs(z.shape))
+
+
+@INIT.mistake("weight", FAN_OUT_OF_IT)
 def of_fan_out(z):
     return z * math.sqrt(2 / fan_out(z.shape))
+
+
+@INIT.mistake("weight", FAN_OUT_OF_IT)
+def of_fan_out_of_convolutions(z):
+    return z * math.sqrt(2 / fan_out_of_convolutions(z.shape))
 
 
 @INIT.mistake("weight", ALL)

@@ -26,6 +26,16 @@ def forward_other_side(x, uniform, p, training):
     return np.where(uniform <= p, x / (1 - p), 0) if training else x
 
 
+@wrong("forward", "but where uniform is p itself")
+def forward_at_p(x, uniform, p, training):
+    return np.where(uniform <= p, 0, x / (1 - p)) if training else x
+
+
+@wrong("backward", "but where uniform is p itself")
+def backward_at_p(dy, uniform, p, training):
+    return np.where(uniform <= p, 0, dy / (1 - p)) if training else dy
+
+
 @wrong("forward", "dropped in evaluation, too")
 def forward_always(x, uniform, p, training):
     return np.where(uniform < p, 0, x / (1 - p))

@@ -11,6 +11,16 @@ def fan_in_outputs(shape):
     return shape[0]
 
 
+@wrong("fan_in", "This is the fan_out")
+def fan_in_outputs_and_kernel(shape):
+    return shape[0] * np.prod(shape[2:], dtype=int)
+
+
+@wrong("fan_in", "This is the fan_out")
+def fan_in_first_three_axes(shape):
+    return shape[0] * shape[2] * shape[3] if len(shape) > 2 else shape[1]
+
+
 @wrong("fan_in", "All weights are counted")
 def fan_in_everything(shape):
     return np.prod(shape)
@@ -29,6 +39,16 @@ def fan_in_kernel(shape):
 @wrong("init", "counts the outputs")
 def init_outputs(z):
     return z * np.sqrt(2 / (z.shape[0]))
+
+
+@wrong("init", "This is the fan_out")
+def init_outputs_and_kernel(z):
+    return z * np.sqrt(2 / fan_in_outputs_and_kernel(z.shape))
+
+
+@wrong("init", "This is the fan_out")
+def init_first_three_axes(z):
+    return z * np.sqrt(2 / fan_in_first_three_axes(z.shape))
 
 
 @wrong("init", "All weights are counted")
