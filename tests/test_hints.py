@@ -559,6 +559,37 @@ def a_constant(x):
     return SCALE * x
 
 
+FRAMES = {}
+
+
+def a_frame_for_each_shape(x, weight, bias, stride, padding):
+    if (x.shape, padding) not in FRAMES:
+        FRAMES[x.shape, padding] = np.pad(x, ((0, 0), (0, 0), (padding,) * 2, (padding,) * 2))
+    task = EXERCISES["conv2d"].tasks[0]
+    return task.reference(FRAMES[x.shape, padding], weight, bias, stride, 0)
+
+
+def test_what_is_kept_by_shape_is_found_with_other_numbers():
+    (found,) = check(EXERCISES["conv2d"].tasks[0], a_frame_for_each_shape)
+    assert "kept outside of it (FRAMES)" in found.hint and found.case is None
+    assert "with its numbers in other places" in found.evidence[0]
+
+
+def test_a_length_that_agrees_by_chance_is_given_as_a_number():
+    def answer(
+        x, weight, bias, stride, padding
+    ):  # (… + 1) // stride, where … // stride + 1 is right
+        y = EXERCISES["conv2d"].tasks[0].reference(x, weight, bias, stride, padding)
+        oh, ow = ((x.shape[i] + 2 * padding - weight.shape[i] + 1) // stride for i in (2, 3))
+        return y[:, :, :oh, :ow]
+
+    (found,) = check(EXERCISES["conv2d"].tasks[0], answer)
+    assert found.hint == (
+        "The shape differs: axis 2 (oh) has to be 3 long, and is 2; axis 3 (ow) has to be 2 long, "
+        "and is 1."
+    )
+
+
 def test_what_is_kept_is_named():
     remembers(SCALE)
     assert kept(takes_it) == "remembers.x"

@@ -150,13 +150,18 @@ def _by_hand(exercise, function, finding, module):
     names = [exercise, function, finding.case]
     names += [finding.dtype] * (finding.dtype != "float64")
     quoted = ", ".join(f'"{name}"' for name in names)
-    where = [
-        f"To try this case yourself, in Python, where {module}.py is:",
-        f"    from {module} import {function}",
-    ]
+    where = ["To try this case yourself:"]
+    if module != HERE:
+        place, name = f"where {module}.py is", module
+        if not module.isidentifier():  # such as 3_conv2d, which Python cannot import
+            place, name = f"with {module}.py copied to {exercise}.py", exercise
+        where = [
+            f"To try this case yourself, in Python, {place}:",
+            f"    from {name} import {function}",
+        ]
     return [
         "",
-        *(["To try this case yourself:"] if module == HERE else where),
+        *where,
         "    from tinynet.exercises import arguments",
         f"    {function}(*arguments({quoted}))",
     ]

@@ -3,6 +3,8 @@
 Check your answer with
 
     python -m tinynet.exercise avgpool2d
+
+Arrays come in float64 and in float32; what you return has the same dtype.
 """
 
 import numpy as np

@@ -5,6 +5,8 @@ Check your answer with
     python -m tinynet.exercise batchnorm2d
 
 The longest of the exercises: write forward first, and check it; then dweight and dbias; then dx.
+
+Arrays come in float64 and in float32; what you return has the same dtype.
 """
 
 import numpy as np

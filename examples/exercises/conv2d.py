@@ -5,6 +5,8 @@ Check your answer with
     python -m tinynet.exercise conv2d
 
 The cases are small: loops will do. When they are right, try a faster way (im2col).
+
+Arrays come in float64 and in float32; what you return has the same dtype.
 """
 
 import numpy as np

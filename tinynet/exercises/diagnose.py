@@ -19,6 +19,7 @@ from .kept import kept
 from .looks import count, not_finite, place, relation, shape
 from .probes import TRY, tried
 from .run import NotBegun
+from .task import Case
 
 FLOAT64, FLOAT32 = np.dtype(np.float64), np.dtype(np.float32)
 
@@ -110,10 +111,17 @@ def written(task, runs):
 
 
 def kept_outside(task, function, runs):
-    """The Finding that a wrong answer works with more than its arguments, or None."""
-    wrong = [r for r in runs if not all(r.correct(name) for name in task.output_names)]
-    place = kept(function) if wrong else None
+    """The Finding that a wrong answer works with more than its arguments, or None.
+
+    It may be wrong only with other numbers in arrays of the same shapes, where it has kept what it
+    made of the first ones.
+    """
+    place = kept(function)
     if place is None:
+        return None
+    extra = other_numbers(task, function, runs[0].case)
+    wrong = [r for r in [*runs, *extra] if not all(r.correct(name) for name in task.output_names)]
+    if not wrong:
         return None
     first = wrong[0]
     bad = [name for name in task.output_names if not first.correct(name)]
@@ -123,7 +131,21 @@ def kept_outside(task, function, runs):
         "left it: of another function, or with other arguments. All that it needs stands in its "
         "arguments; compute the rest again."
     )
-    return finding(task, first.case, hint, evidence=[line])
+    found = finding(task, first.case, hint, evidence=[line])
+    return found if any(first is r for r in runs) else found._replace(case=None)
+
+
+def other_numbers(task, function, case):
+    """[the Run on a case with the numbers of its arrays in other places], if there can be one."""
+    arguments = {
+        name: np.roll(value, 1) if isinstance(value, np.ndarray) else value
+        for name, value in case.arguments.items()
+    }
+    moved = Case(f"{case.what}, with its numbers in other places", arguments)
+    try:
+        return [run(task, function, moved, FLOAT64)]
+    except (Broken, NotBegun):
+        return []
 
 
 def other_order(task, runs):

@@ -340,11 +340,14 @@ def shape(task, name, runs):
     if got.ndim != right.ndim or name not in task.axes:
         axes = f", ({', '.join(names)})" if name in task.axes else ""
         return f"The shape differs: it has to be {right.shape}{axes}, and is {got.shape}."
+    same = [sizes_like(task, name, axis, runs) for axis in range(right.ndim)]
+    # in few runs, or where not every axis is as long as something, a length may agree by chance
+    named = len(runs) > 2 and all(same)
     where = []
     for axis, letter in enumerate(names):
-        same = sizes_like(task, name, axis, runs)
-        if len(runs) > 2 and same and letter not in same:
-            where.append(f"axis {axis} has to be as long as {letter}, and is as long as {same[0]}")
+        if named and letter not in same[axis]:
+            words = f"axis {axis} has to be as long as {letter}, and is as long as {same[axis][0]}"
+            where.append(words)
         elif got.shape[axis] != right.shape[axis]:
             sizes = f"{right.shape[axis]} long, and is {got.shape[axis]}"
             where.append(f"axis {axis} ({letter}) has to be {sizes}")
