@@ -47,6 +47,10 @@ OVER_P = "What is kept is divided by p. It is kept with the probability 1 − p.
 OTHER_SIDE = (
     "What has to be dropped is kept, and the other way round: a value is dropped where uniform < p."
 )
+PROBABILITY_TO_KEEP = (
+    "p is taken as the probability to keep: x / p where uniform < p. Here it is the probability "
+    "that a value is dropped."
+)
 IN_EVALUATION = "Values are dropped in evaluation, too. There nothing is: look at training."
 SCALED_IN_EVALUATION = (
     "In evaluation there is a factor. The 1 / (1 − p) of training makes it needless: all values "
@@ -98,6 +102,16 @@ def other_side(x, uniform, p, training):
 @BACKWARD.mistake("dx", OTHER_SIDE)
 def dx_other_side(dy, uniform, p, training):
     return dropped(dy, uniform, p, training, 1 / (1 - p), side=-1)
+
+
+@FORWARD.mistake("y", PROBABILITY_TO_KEEP)
+def probability_to_keep(x, uniform, p, training):
+    return np.where(uniform < p, np.divide(x, p), 0) if training else x
+
+
+@BACKWARD.mistake("dx", PROBABILITY_TO_KEEP)
+def dx_probability_to_keep(dy, uniform, p, training):
+    return probability_to_keep(dy, uniform, p, training)
 
 
 @FORWARD.mistake("y", IN_EVALUATION)
