@@ -148,9 +148,11 @@ def other_order(task, runs):
 
 def integers(task, name, runs):
     """The Finding that whole numbers are returned where the right ones are not whole, or None."""
+    if not all(r.got[name].dtype.kind in "iu" for r in runs):
+        return None  # where they are no integers, something else is wrong
     for r in runs:
         right = r.right[name]
-        if r.got[name].dtype.kind in "iu" and (right != np.round(right)).any():
+        if (right != np.round(right)).any():
             hint = (
                 f"{name} holds whole numbers (its dtype is {r.got[name].dtype}): what stands "
                 "behind the point is cut off. Was an array of integers made for it (dtype=int, or "
@@ -181,6 +183,7 @@ def wrong_dtype(task, name, runs):
 def wrong_values(task, function, runs):
     findings = []
     wrong = {name for name in task.output_names if not all(r.correct(name) for r in runs)}
+    fine = set(task.output_names) - wrong
     for mistake in task.mistakes:
         explained = [name for name in mistake.outputs if name in wrong]
         if explained and all(gives(mistake, r) for r in runs):
@@ -189,9 +192,9 @@ def wrong_values(task, function, runs):
     ran = [r for r in runs if r.got is not None]
     halted = [r for r in runs if r.got is None]
     for name in task.output_names:
-        if name not in wrong:
+        if name in fine:
             findings += wrong_dtype(task, name, ran)
-        elif not all(r.correct(name) for r in ran):
+        elif name in wrong and not all(r.correct(name) for r in ran):
             findings.append(unexplained(task, function, name, ran, halted))
             halted = []  # told once
     if halted and not findings:
