@@ -16,7 +16,7 @@ import numpy as np
 
 from .answer import Broken, Finding, check_repeat, check_signature, close, finding, numbers, run
 from .kept import kept
-from .looks import count, not_finite, place, relation, shape
+from .looks import apart, count, not_finite, place, relation, shape
 from .probes import TRY, tried
 from .run import NotBegun
 
@@ -236,6 +236,8 @@ def unexplained(task, function, name, ran, halted):
     right = [r for r in ran if r.correct(name)]
     if right and not any(line.startswith("This explains") for line in lines):
         lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
+        if words := apart(task, right, bad):
+            lines.append(f"In all that are right, {words}; in none that is wrong.")
     if len(bad) > 1 and not bad[0].right[name].ndim:  # one number a case: some more of them
         lines += [f"“{r.case.what}”: {numbers(r, name)}" for r in bad[1:4]]
     if halted:

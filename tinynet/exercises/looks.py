@@ -442,6 +442,35 @@ ENDS = {
 }
 
 
+def apart(task, right, wrong):
+    """What holds in all cases that are right, and in none that is wrong, or None.
+
+    One number or size that is 0 or 1, or two that are the same.
+    """
+    if len(right) < 2 or len(wrong) < 2:
+        return None  # an accident of one case
+    fine, bad = ([whole_numbers(task, run) for run in runs] for runs in (right, wrong))
+    names = [name for name in fine[0] if all(name in numbers for numbers in fine + bad)]
+    for words, holds in conditions(names):
+        if all(map(holds, fine)) and not any(map(holds, bad)):
+            return words
+    return None
+
+
+def whole_numbers(task, run):
+    """{name: value} of the sizes, 0 included, and of the whole numbers among the arguments."""
+    numbers = task.sizes(run.arguments) | run.arguments
+    return {name: value for name, value in numbers.items() if type(value) is int}
+
+
+def conditions(names):
+    """("stride is 1", whether it holds for {name: number})."""
+    for name, number in itertools.product(names, (0, 1)):
+        yield f"{name} is {number}", lambda numbers, n=name, k=number: numbers[n] == k
+    for a, b in itertools.combinations(names, 2):
+        yield f"{a} and {b} are the same", lambda numbers, a=a, b=b: numbers[a] == numbers[b]
+
+
 def count(name, run):
     """What can always be said."""
     wrong = ~run.near(name)
