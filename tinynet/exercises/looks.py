@@ -381,12 +381,22 @@ def place(task, name, runs):
     """In which part of the output the wrong values are, if it is the same in every run."""
     runs = [run for run in runs if run.got[name].shape == run.right[name].shape]
     wrong = [~run.near(name) for run in runs]
-    for words, mask in task.regions.get(name, {}).items():
-        masks = (np.asarray(by_name(mask, run.arguments), bool) for run in runs)
-        if runs and not any((w & ~m).any() for w, m in zip(wrong, masks, strict=True)):
-            return f"The values are wrong only {words}." + there(name, runs, wrong)
+    if (found := region(task, name, runs)) is not None:
+        words, _ = found
+        return f"The values are wrong only {words}." + there(name, runs, wrong)
     found = by_sign(task, name, runs, wrong) or at_an_end(task, name, runs, wrong)
     return ((found or "") + there(name, runs, wrong)).strip() or None
+
+
+def region(task, name, runs):
+    """(words, mask) of the region of the output that holds all wrong values, or None."""
+    for words, mask in task.regions.get(name, {}).items():
+        masks = (np.asarray(by_name(mask, run.arguments), bool) for run in runs)
+        if runs and not any(
+            (~run.near(name) & ~m).any() for run, m in zip(runs, masks, strict=True)
+        ):
+            return words, mask
+    return None
 
 
 def there(name, runs, wrong):
