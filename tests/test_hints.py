@@ -287,6 +287,18 @@ def not_begun(x):
     raise NotImplementedError
 
 
+def test_what_tells_right_cases_from_wrong_ones():
+    def but_for(right):
+        shapes = [(1, 4), (3, 5), (1, 2), (4, 4)]
+        task = task_of(shapes=shapes, ks=(2, 5, 3, 4))
+        return said(task, lambda x, k: curve(x, k) if right(x, k) else unlike(x)).evidence[-1]
+
+    says = "In all that are right, {}; in none that is wrong."
+    assert but_for(lambda x, k: len(x) == 1) == says.format("n is 1")
+    assert but_for(lambda x, k: x.shape[1] == k) == says.format("c and k are the same")
+    assert but_for(lambda x, k: k == 5).startswith("It is wrong in")  # one case alone
+
+
 def test_where_it_is_right_and_where_wrong():
     found = said(task_of(), in_case(1, unlike))
     assert found.case == "second"
@@ -517,6 +529,11 @@ def test_a_number_that_is_not_used_is_named():
     assert says in said(task_of(power), lambda x, k: np.abs(x) ** 1.5 + x).hint
 
 
+def test_a_number_that_is_needless_is_named():
+    says = "Where it is wrong, y depends on k, and should not."
+    assert says in said(task_of(lambda x, k: np.tanh(x)), lambda x, k: np.sin(k * x)).hint
+
+
 def test_what_grows():
     def mean_free(x, k):
         return x - x.mean()
@@ -525,6 +542,12 @@ def test_what_grows():
     assert says in said(task_of(mean_free), lambda x, k: x - x.mean() + abs(x)).hint
     says = "If x doubles, y has to become 2 times as large; yours does not."
     assert says in said(task_of(mean_free), lambda x, k: x - x.mean() + x**3).hint
+
+    def infinite_in_a_later_case(x, k):
+        y = mean_free(x, k) + 0.3 * abs(mean_free(x, k))
+        return np.where((x == x.min()) & (k == 7), -np.inf, y)
+
+    assert "doubles" not in said(task_of(mean_free), infinite_in_a_later_case).hint
 
 
 def test_tries_end_with_the_answer_that_stops_on_other_arguments():
@@ -535,6 +558,16 @@ def test_tries_end_with_the_answer_that_stops_on_other_arguments():
         return no(x) if len(calls) > 4 else np.tan(x)
 
     assert said(task_of(), answer).hint.startswith("The values are not the right ones")
+
+
+def test_a_region_in_which_it_is_right_says_nothing():
+    def more(x, k):
+        return k * x + x**2
+
+    task = task_of(more, regions={"y": {"for k above 2": lambda k: k > 2}})
+    hint = said(task, lambda x, k: more(x, k) + np.sin(x) * (k > 2)).hint
+    assert hint.startswith("The values are wrong only for k above 2.")
+    assert "if k were" not in hint
 
 
 # -- something kept --

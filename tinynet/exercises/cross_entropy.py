@@ -249,6 +249,16 @@ def loss_of_all_classes(logits):
     return -log_softmax(logits).sum() / len(logits)
 
 
+@FORWARD.mistake(
+    "loss",
+    "The other classes count, too, with −log(1 − p), as for yes-or-no questions (binary "
+    "cross-entropy). After a softmax only the label's own −log p does.",
+)
+def loss_binary(logits, labels):
+    p = np.exp(log_softmax(logits))
+    return -np.log(np.where(at(logits, labels), p, 1 - p)).sum(1).mean()
+
+
 def gradient(p, labels):
     return (p - at(p, labels)) / len(p)
 

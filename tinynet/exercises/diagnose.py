@@ -16,7 +16,7 @@ import numpy as np
 
 from .answer import Broken, Finding, check_repeat, check_signature, close, finding, numbers, run
 from .kept import kept
-from .looks import count, not_finite, place, relation, shape
+from .looks import apart, count, not_finite, place, relation, shape
 from .probes import TRY, tried
 from .run import NotBegun
 from .task import Case
@@ -170,9 +170,11 @@ def other_order(task, runs):
 
 def integers(task, name, runs):
     """The Finding that whole numbers are returned where the right ones are not whole, or None."""
+    if not all(r.got[name].dtype.kind in "iu" for r in runs):
+        return None  # where they are no integers, something else is wrong
     for r in runs:
         right = r.right[name]
-        if r.got[name].dtype.kind in "iu" and (right != np.round(right)).any():
+        if (right != np.round(right)).any():
             hint = (
                 f"{name} holds whole numbers (its dtype is {r.got[name].dtype}): what stands "
                 "behind the point is cut off. Was an array of integers made for it (dtype=int, or "
@@ -203,6 +205,7 @@ def wrong_dtype(task, name, runs):
 def wrong_values(task, function, runs):
     findings = []
     wrong = {name for name in task.output_names if not all(r.correct(name) for r in runs)}
+    fine = set(task.output_names) - wrong
     for mistake in task.mistakes:
         explained = [name for name in mistake.outputs if name in wrong]
         if explained and all(gives(mistake, r) for r in runs):
@@ -211,9 +214,9 @@ def wrong_values(task, function, runs):
     ran = [r for r in runs if r.got is not None]
     halted = [r for r in runs if r.got is None]
     for name in task.output_names:
-        if name not in wrong:
+        if name in fine:
             findings += wrong_dtype(task, name, ran)
-        elif not all(r.correct(name) for r in ran):
+        elif name in wrong and not all(r.correct(name) for r in ran):
             findings.append(unexplained(task, function, name, ran, halted))
             halted = []  # told once
     if halted and not findings:
@@ -255,6 +258,8 @@ def unexplained(task, function, name, ran, halted):
     right = [r for r in ran if r.correct(name)]
     if right and not any(line.startswith("This explains") for line in lines):
         lines += [f"It is right in: {listed(right)}.", f"It is wrong in: {listed(bad)}."]
+        if words := apart(task, right, bad):
+            lines.append(f"In all that are right, {words}; in none that is wrong.")
     if len(bad) > 1 and not bad[0].right[name].ndim:  # one number a case: some more of them
         lines += [f"“{r.case.what}”: {numbers(r, name)}" for r in bad[1:4]]
     if halted:

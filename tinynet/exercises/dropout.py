@@ -60,6 +60,10 @@ LESS_OR_EQUAL = (
     "This is right but where uniform is p itself, which is not less than p: such a value is kept. "
     "Which comparison do you make?"
 )
+PROBABILITY_TO_KEEP = (
+    "p is taken as the probability to keep: x / p where uniform < p. Here it is the probability "
+    "that a value is dropped."
+)
 IN_EVALUATION = "Values are dropped in evaluation, too. There nothing is: look at training."
 SCALED_IN_EVALUATION = (
     "In evaluation there is a factor. The 1 / (1 − p) of training makes it needless: all values "
@@ -125,6 +129,16 @@ def less_or_equal(x, uniform, p, training):
 @BACKWARD.mistake("dx", LESS_OR_EQUAL)
 def dx_less_or_equal(dy, uniform, p, training):
     return dropped_at_p(dy, uniform, p, training)
+
+
+@FORWARD.mistake("y", PROBABILITY_TO_KEEP)
+def probability_to_keep(x, uniform, p, training):
+    return np.where(uniform < p, np.divide(x, p), 0) if training else x
+
+
+@BACKWARD.mistake("dx", PROBABILITY_TO_KEEP)
+def dx_probability_to_keep(dy, uniform, p, training):
+    return probability_to_keep(dy, uniform, p, training)
 
 
 @FORWARD.mistake("y", IN_EVALUATION)

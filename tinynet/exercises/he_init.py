@@ -143,9 +143,12 @@ def without_root(z):
 @INIT.mistake(
     "weight",
     "This is Xavier's (Glorot's) size, √(2 / (fan_in + fan_out)). He's counts the inputs alone.",
+    kernel=[True, False],
 )
-def xavier(z):
-    return z * math.sqrt(2 / (math.prod(z.shape[1:]) + z.shape[0]))
+def xavier(z, kernel):
+    """kernel: whether fan_out counts the pixels of the kernel, too."""
+    outputs = z.shape[0] * (math.prod(z.shape[2:]) if kernel else 1)
+    return z * math.sqrt(2 / (math.prod(z.shape[1:]) + outputs))
 
 
 @INIT.mistake("weight", "The factor is upside down: more inputs need smaller weights.")

@@ -384,12 +384,22 @@ def place(task, name, runs):
     """In which part of the output the wrong values are, if it is the same in every run."""
     runs = [run for run in runs if run.got[name].shape == run.right[name].shape]
     wrong = [~run.near(name) for run in runs]
-    for words, mask in task.regions.get(name, {}).items():
-        masks = (np.asarray(by_name(mask, run.arguments), bool) for run in runs)
-        if runs and not any((w & ~m).any() for w, m in zip(wrong, masks, strict=True)):
-            return f"The values are wrong only {words}." + there(name, runs, wrong)
+    if (found := region(task, name, runs)) is not None:
+        words, _ = found
+        return f"The values are wrong only {words}." + there(name, runs, wrong)
     found = by_sign(task, name, runs, wrong) or at_an_end(task, name, runs, wrong)
     return ((found or "") + there(name, runs, wrong)).strip() or None
+
+
+def region(task, name, runs):
+    """(words, mask) of the region of the output that holds all wrong values, or None."""
+    for words, mask in task.regions.get(name, {}).items():
+        masks = (np.asarray(by_name(mask, run.arguments), bool) for run in runs)
+        if runs and not any(
+            (~run.near(name) & ~m).any() for run, m in zip(runs, masks, strict=True)
+        ):
+            return words, mask
+    return None
 
 
 def there(name, runs, wrong):
@@ -443,6 +453,35 @@ ENDS = {
     "behind the first": lambda size: np.arange(size) > 0,
     "before the last": lambda size: np.arange(size) < size - 1,
 }
+
+
+def apart(task, right, wrong):
+    """What holds in all cases that are right, and in none that is wrong, or None.
+
+    One number or size that is 0 or 1, or two that are the same.
+    """
+    if len(right) < 2 or len(wrong) < 2:
+        return None  # an accident of one case
+    fine, bad = ([whole_numbers(task, run) for run in runs] for runs in (right, wrong))
+    names = [name for name in fine[0] if all(name in numbers for numbers in fine + bad)]
+    for words, holds in conditions(names):
+        if all(map(holds, fine)) and not any(map(holds, bad)):
+            return words
+    return None
+
+
+def whole_numbers(task, run):
+    """{name: value} of the sizes, 0 included, and of the whole numbers among the arguments."""
+    numbers = task.sizes(run.arguments) | run.arguments
+    return {name: value for name, value in numbers.items() if type(value) is int}
+
+
+def conditions(names):
+    """("stride is 1", whether it holds for {name: number})."""
+    for name, number in itertools.product(names, (0, 1)):
+        yield f"{name} is {number}", lambda numbers, n=name, k=number: numbers[n] == k
+    for a, b in itertools.combinations(names, 2):
+        yield f"{a} and {b} are the same", lambda numbers, a=a, b=b: numbers[a] == numbers[b]
 
 
 def count(name, run):

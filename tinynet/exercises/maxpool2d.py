@@ -162,7 +162,8 @@ def ties_last(dy, x, kernel_size, stride, padding):
 
 OVERWRITTEN = (
     "dx is right where windows do not overlap. Where they do, a pixel may win in several, and its "
-    "gradient is the sum of their dy: do you assign where you should add?"
+    "gradient is the sum of their dy: do you assign where you should add? (a[i, j] += d with "
+    "arrays i and j adds once to a place that stands in them twice; np.add.at adds each time.)"
 )
 
 

@@ -111,6 +111,10 @@ PEAK = (
     "The curve is right but for where its peak is: steps are counted from 0, so the first part "
     "ends in step pct_start·total_steps − 1."
 )
+WHOLE_PEAK = (
+    "The peak is moved to a whole step. pct_start·total_steps − 1 may lie between two steps: it "
+    "is a number on the curve, no index, and needs no rounding."
+)
 END = (
     "The curve goes down as if there were a step more. Steps are counted from 0: in which one does "
     "the schedule end?"
@@ -127,6 +131,12 @@ def rate_straight(step, total_steps, max_lr, pct_start, div_factor, final_div_fa
 def rate_late_peak(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
     three = rates(max_lr, div_factor, final_div_factor)
     return along(*three, step, total_steps, pct_start, top=pct_start * total_steps)
+
+
+@RATE.mistake("lr", WHOLE_PEAK, rounded=[math.floor, math.ceil])
+def rate_whole_peak(step, total_steps, max_lr, pct_start, div_factor, final_div_factor, rounded):
+    three = rates(max_lr, div_factor, final_div_factor)
+    return along(*three, step, total_steps, pct_start, top=rounded(pct_start * total_steps - 1))
 
 
 @RATE.mistake("lr", END)
@@ -259,6 +269,12 @@ def momentum_straight(step, total_steps, base_momentum, max_momentum, pct_start)
 def momentum_late_peak(step, total_steps, base_momentum, max_momentum, pct_start):
     three = max_momentum, base_momentum, max_momentum
     return along(*three, step, total_steps, pct_start, top=pct_start * total_steps)
+
+
+@MOMENTUM.mistake("mu", WHOLE_PEAK, rounded=[math.floor, math.ceil])
+def momentum_whole_peak(step, total_steps, base_momentum, max_momentum, pct_start, rounded):
+    three = max_momentum, base_momentum, max_momentum
+    return along(*three, step, total_steps, pct_start, top=rounded(pct_start * total_steps - 1))
 
 
 @MOMENTUM.mistake("mu", END)

@@ -9,13 +9,14 @@ something that was tried, and is silent where it finds nothing.
 import numpy as np
 
 from .answer import CLOSE, Broken, close, run
-from .looks import factor_of
+from .looks import factor_of, region
 from .run import NotBegun
-from .task import Case
+from .task import Case, by_name
 
 TRIES = 900  # of one answer; some of them take milliseconds
 RUNS = 3  # wrong runs in which a try has to turn out the same
 TRY = "Try it with"  # so begins the simplest example
+SHORT = 6  # entries that are shown with their values
 ENTRIES = 260  # of the arguments of a case: more take too long to change one by one
 
 
@@ -25,6 +26,7 @@ class Tries:
     def __init__(self, task, function, name, runs):
         self.task, self.function, self.name = task, function, name
         self.runs = [r for r in runs if r.got[name].shape == r.right[name].shape]
+        self.region = region(task, name, self.runs)
         self.left = TRIES
 
     def run(self, arguments):
@@ -60,7 +62,7 @@ def tried(task, function, name, runs):
     """What the tries have shown, in one or two sentences, or None."""
     tries = Tries(task, function, name, runs)
     said = []
-    for look in (unused, reads, would_be_right, grows):
+    for look in (comes_in, reads, would_be_right, grows):
         if tries.runs and len(said) < 2 and (hint := look(tries)):
             said.append(hint)
     if tries.runs and len(said) < 2 and (hint := simplest(tries)):
@@ -96,6 +98,10 @@ def all_right(tries, runs, change):
 def changes(tries):
     """(words, functions that give changed arguments, or None where there is nothing to change)."""
     arguments = tries.runs[0].arguments
+    for rows, columns in images(tries.task, arguments):
+        yield f"if {rows} and {columns} were the same", cut(tries.task, rows, columns)
+    for letter in letters(tries.task, arguments):
+        yield f"if {letter} were 1", cut(tries.task, letter)
     for name in tries.task.argument_names:
         value = arguments[name]
         if name in tries.arrays(arguments):
@@ -105,8 +111,12 @@ def changes(tries):
         elif type(value) in (int, float):
             for number in (0, 1):
                 yield f"if {name} were {number}", filled(name, type(value)(number))
-    for letter in letters(tries.task, arguments):
-        yield f"if {letter} were 1", cut(tries.task, letter)
+
+
+def images(task, arguments):
+    """(axis of the rows, axis of the columns) of the arguments that hold images or kernels."""
+    arrays = [n for n in task.argument_names if np.ndim(arguments[n]) == 4 and n in task.axes]
+    return list(dict.fromkeys(tuple(task.axes[n].split()[-2:]) for n in arrays))
 
 
 def letters(task, arguments):
@@ -126,16 +136,20 @@ def filled(name, number):
     return change
 
 
-def cut(task, letter):
+def cut(task, *cut_letters):
+    """Cuts one axis to a length of 1, or several to that of the shortest of them."""
+
     def change(arguments):
+        sizes = task.sizes(arguments)
+        lengths = [sizes[letter] for letter in cut_letters]
+        length = min(lengths) if len(lengths) > 1 else 1
+        if max(lengths) == length:
+            return None
         new = dict(arguments)
-        for name, value in arguments.items():
-            letters = task.axes.get(name, "").split()
-            if isinstance(value, np.ndarray) and letter in letters:
-                axis = letters.index(letter)
-                if value.shape[axis] == 1:
-                    return None
-                new[name] = np.take(value, [0], axis)
+        for name in arguments:
+            for axis, letter in enumerate(task.axes.get(name, "").split()):
+                if letter in cut_letters:
+                    new[name] = new[name].take(range(length), axis)
         return new
 
     return change
@@ -144,6 +158,8 @@ def cut(task, letter):
 def trivial(tries, before, after):
     """Whether the change has made the right output one that says nothing: it hangs on less."""
     right = after.right[tries.name]
+    if tries.region and not np.any(by_name(tries.region[1], after.arguments)):
+        return True  # where it is right anyway
     if not right.any() or (right.size > 1 and np.ptp(right) == 0):
         return True
     if any(close(right, a, CLOSE) for a in after.arguments.values() if np.ndim(a)):
@@ -188,20 +204,21 @@ def another(value):
 # -- which of its arguments does it read, and which entries of them? --
 
 
-def unused(tries):
-    """A number that the right output depends on in these runs, and the answer's in none."""
+def comes_in(tries):
+    """A number, or whole numbers, on which only one depends: the right output or the answer's."""
+    floats = tries.arrays(tries.runs[0].arguments)
     for name in tries.task.argument_names:
         mine, right = [], []
         for wrong in tries.runs[:RUNS]:
-            value = wrong.arguments[name]
-            again = type(value) in (int, float) and tries.run(
-                {**wrong.arguments, name: another(value)}
-            )
+            new = None if name in floats else another(wrong.arguments[name])
+            again = None if new is None else tries.run({**wrong.arguments, name: new})
             if again:
-                mine.append(close(again.got[tries.name], wrong.got[tries.name], CLOSE))
-                right.append(close(again.right[tries.name], wrong.right[tries.name], CLOSE))
-        if mine and all(mine) and not any(right):
+                mine.append(not close(again.got[tries.name], wrong.got[tries.name], CLOSE))
+                right.append(not close(again.right[tries.name], wrong.right[tries.name], CLOSE))
+        if right and all(right) and not any(mine):
             return f"Where it is wrong, {tries.name} does not depend on {name}, and should."
+        if mine and all(mine) and not any(right):
+            return f"Where it is wrong, {tries.name} depends on {name}, and should not."
     return None
 
 
@@ -304,7 +321,7 @@ def grows(tries):
 
 
 def after(tries, name, change, words):
-    factors = []
+    factors, follows = [], []
     for wrong in tries.runs[:RUNS]:
         moved = {**wrong.arguments, name: change(wrong.arguments[name])}
         again = tries.run(moved)
@@ -313,10 +330,12 @@ def after(tries, name, change, words):
         right = factor_of(again.right[tries.name], wrong.right[tries.name], 1e-4)
         mine = factor_of(again.got[tries.name], wrong.got[tries.name], 1e-4)
         factors.append((mine, right))
+        if right is not None:
+            follows.append(close(again.got[tries.name], right * wrong.got[tries.name], 1e-2))
     mine, right = zip(*factors, strict=True)
     if None in right or not np.allclose(right, right[0], rtol=1e-3):
         return None
-    if None not in mine and np.allclose(mine, right, rtol=1e-2):
+    if all(follows):
         return None
     has_to = becomes(right[0])
     if None in mine or not np.allclose(mine, mine[0], rtol=1e-2):
@@ -343,10 +362,17 @@ def simplest(tries):
             arguments, said[changed], last = new, words, again
     if not said:
         return None
+    said |= {name: f"{name} {value}" for name, value in short_whole_numbers(last).items()}
     index = tuple(np.argwhere(~last.near(tries.name))[0].tolist())
     at = f"{tries.name}[{', '.join(map(str, index))}]" if index else tries.name
     right, got = last.right[tries.name][index], last.got[tries.name][index]
     return f"{TRY} {', '.join(said.values())}: {at} has to be {right:.4g}, and is {got:.4g}."
+
+
+def short_whole_numbers(run):
+    """{name: list} of the short arrays of whole numbers among the arguments."""
+    arrays = {n: a for n, a in run.arguments.items() if isinstance(a, np.ndarray)}
+    return {n: a.tolist() for n, a in arrays.items() if a.dtype.kind in "iu" and a.size <= SHORT}
 
 
 def still_wrong(run, name):

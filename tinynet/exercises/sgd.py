@@ -103,6 +103,17 @@ def velocity_downhill(p, grad, velocity, lr, momentum, nesterov, weight_decay):
 
 @STEP.mistake(
     "p velocity",
+    "The velocity is made of steps, v ← μ·v − η·g, and added to p: another convention. Here it is "
+    "a sum of gradients, and η and the minus come in when p moves.",
+)
+def velocity_of_steps(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = lr * (grad + weight_decay * p)
+    v = momentum * velocity - g
+    return p + (momentum * v - g if nesterov else v), v
+
+
+@STEP.mistake(
+    "p velocity",
     "momentum multiplies the gradient as well: v ← μ·(v + g). Only the past fades.",
 )
 def gradient_fades(p, grad, velocity, lr, momentum, nesterov, weight_decay):

@@ -97,3 +97,13 @@ def factor_alone(dy, uniform, p, training):
 @wrong("backward", "multiplies it by dy")
 def the_mask(dy, uniform, p, training):
     return (uniform >= p) / (1 - p) if training else np.ones_like(dy)
+
+
+@wrong("forward", "the probability to keep")
+def forward_keeps_p(x, uniform, p, training):
+    return np.where(uniform < p, x / p if p else 0, 0) if training else x
+
+
+@wrong("backward", "the probability to keep")
+def backward_keeps_p(dy, uniform, p, training):
+    return (uniform < p) * dy / (p or 1) if training else dy

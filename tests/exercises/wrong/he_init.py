@@ -106,3 +106,8 @@ def in_place(z):
 @wrong("init", "float32, and it is float64")
 def a_numpy_number(z):
     return z * np.sqrt(np.float64(2 / z[0].size))
+
+
+@wrong("init", "This is Xavier's")
+def init_glorot_with_the_kernel(z):
+    return z * np.sqrt(2 / (np.prod(z.shape[1:]) + z.shape[0] * np.prod(z.shape[2:])))

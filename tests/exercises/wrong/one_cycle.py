@@ -180,3 +180,29 @@ def rate_from_end_to_beginning(step, total_steps, max_lr, pct_start, div_factor,
 def ends_exchanged(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
     three = points(max_lr, div_factor, final_div_factor)[::-1]
     return two_phases(three, step, total_steps, pct_start)
+
+
+@wrong("rate", "moved to a whole step")
+def peak_rounded_down(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, int(pct_start * total_steps) - 1, total_steps - 1)
+
+
+@wrong("rate", "moved to a whole step")
+def peak_rounded_up(step, total_steps, max_lr, pct_start, div_factor, final_div_factor):
+    values = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
+    return two_parts(cosine, values, step, round(pct_start * total_steps) - 1, total_steps - 1)
+
+
+@wrong("momentum", "moved to a whole step")
+def momentum_peak_rounded_down(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, max_momentum
+    top = math.floor(pct_start * total_steps) - 1
+    return two_parts(cosine, values, step, top, total_steps - 1)
+
+
+@wrong("momentum", "moved to a whole step")
+def momentum_peak_rounded_up(step, total_steps, base_momentum, max_momentum, pct_start):
+    values = max_momentum, base_momentum, max_momentum
+    top = math.ceil(pct_start * total_steps) - 1
+    return two_parts(cosine, values, step, top, total_steps - 1)

@@ -185,3 +185,10 @@ def velocity_first(p, grad, velocity, lr, momentum, nesterov, weight_decay):
     g = grad + weight_decay * p
     v = momentum * velocity + g
     return v, p - lr * (g + momentum * v if nesterov else v)
+
+
+@wrong("step", "made of steps")
+def steps_added_up(p, grad, velocity, lr, momentum, nesterov, weight_decay):
+    g = grad + weight_decay * p
+    v = momentum * velocity - lr * g
+    return p + (momentum * v - lr * g if nesterov else v), v
