@@ -252,7 +252,7 @@ def unexplained(task, function, name, ran, halted):
         integers(task, name, bad)
         or related(task, name, bad)
         or in_part(task, name, ran, bad)
-        or described(task, function, name, bad)
+        or described(task, function, name, ran, bad)
     )
     lines = list(found.evidence)
     right = [r for r in ran if r.correct(name)]
@@ -307,12 +307,12 @@ def in_part(task, name, ran, bad):
     return finding(task, most[0].case, best.hint, name, lines)
 
 
-def described(task, function, name, bad):
+def described(task, function, name, ran, bad):
     """The Finding that says what the wrong numbers look like."""
     hint = bad[0].case.hint if len(bad) == 1 else ""
     hint = hint or shape(task, name, bad) or not_finite(task, name, bad)
     if not hint:
-        hints = place(task, name, bad), tried(task, function, name, bad)
+        hints = place(task, name, bad), tried(task, function, name, ran)
         hint = " ".join(filter(None, hints))
         if not hint or hint.startswith(TRY):
             hint = f"{count(name, bad[0])} {hint}".strip()

@@ -21,11 +21,13 @@ ENTRIES = 260  # of the arguments of a case: more take too long to change one by
 
 
 class Tries:
-    """An answer to a task, and the runs in which one of its outputs is wrong."""
+    """An answer to a task, and the runs in which one of its outputs is wrong, and is right."""
 
     def __init__(self, task, function, name, runs):
         self.task, self.function, self.name = task, function, name
-        self.runs = [r for r in runs if r.got[name].shape == r.right[name].shape]
+        runs = [r for r in runs if r.got[name].shape == r.right[name].shape]
+        self.runs = [r for r in runs if not r.correct(name)]
+        self.both = [r for r in runs if r.correct(name)], self.runs
         self.region = region(task, name, self.runs)
         self.left = TRIES
 
@@ -74,17 +76,16 @@ def tried(task, function, name, runs):
 
 
 def would_be_right(tries):
-    runs = tries.runs[:RUNS]
     for words, *variants in changes(tries):
-        if all(all_right(tries, runs, change) for change in variants):
+        if all(all_right(tries, change) for change in variants):
             return f"It would be right {words}: look at how that comes in."
     return None
 
 
-def all_right(tries, runs, change):
+def all_right(tries, change):
     """Whether it is right once changed so: in each of the runs in which that changes anything."""
     count = 0
-    for wrong in runs:
+    for wrong in tries.runs[:RUNS]:
         arguments = change(wrong.arguments)
         if arguments is None:
             continue
@@ -101,7 +102,10 @@ def changes(tries):
     for rows, columns in images(tries.task, arguments):
         yield f"if {rows} and {columns} were the same", cut(tries.task, rows, columns)
     for letter in letters(tries.task, arguments):
-        yield f"if {letter} were 1", cut(tries.task, letter)
+        change = cut(tries.task, letter)
+        fine, wrong = (sum(change(r.arguments) is not None for r in runs) for runs in tries.both)
+        if fine < wrong:  # not if it is as often right where the axis is longer
+            yield f"if {letter} were 1", change
     for name in tries.task.argument_names:
         value = arguments[name]
         if name in tries.arrays(arguments):
