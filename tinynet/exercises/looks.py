@@ -458,13 +458,13 @@ ENDS = {
 def apart(task, right, wrong):
     """What holds in all cases that are right, and in none that is wrong, or None.
 
-    One number or size that is 0 or 1, or two that are the same.
+    One number or size that is 0 or 1, or two that belong together and are the same.
     """
     if len(right) < 2 or len(wrong) < 2:
         return None  # an accident of one case
     fine, bad = ([whole_numbers(task, run) for run in runs] for runs in (right, wrong))
     names = [name for name in fine[0] if all(name in numbers for numbers in fine + bad)]
-    for words, holds in conditions(names):
+    for words, holds in conditions(names, pairs(task, names)):
         if all(map(holds, fine)) and not any(map(holds, bad)):
             return words
     return None
@@ -476,11 +476,19 @@ def whole_numbers(task, run):
     return {name: value for name, value in numbers.items() if type(value) is int}
 
 
-def conditions(names):
+def pairs(task, names):
+    """Two numbers, or the last two axes of an array: others are the same by chance."""
+    axes = [axes.split() for axes in task.axes.values()]
+    numbers = [name for name in names if not any(name in letters for letters in axes)]
+    last = dict.fromkeys(tuple(letters[-2:]) for letters in axes if len(letters) > 1)
+    return [*itertools.combinations(numbers, 2), *(pair for pair in last if {*pair} <= {*names})]
+
+
+def conditions(names, pairs):
     """("stride is 1", whether it holds for {name: number})."""
     for name, number in itertools.product(names, (0, 1)):
         yield f"{name} is {number}", lambda numbers, n=name, k=number: numbers[n] == k
-    for a, b in itertools.combinations(names, 2):
+    for a, b in pairs:
         yield f"{a} and {b} are the same", lambda numbers, a=a, b=b: numbers[a] == numbers[b]
 
 
