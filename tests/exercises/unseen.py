@@ -4,6 +4,7 @@ They measure the hints: each has a judgement of the hint that it got when it was
 that this hint holds. They are not to be made better by a mistake of their own.
 """
 
+import itertools
 import math
 from typing import NamedTuple
 
@@ -1110,6 +1111,9 @@ def do_sum_kept(x, uniform, p, training):
     return x * kept / kept.mean() if training else x
 
 
+DRAWS = itertools.count()  # seeds: few values that are drawn freely may be the same twice
+
+
 @unseen(
     "dropout",
     "forward",
@@ -1119,7 +1123,7 @@ def do_sum_kept(x, uniform, p, training):
 def do_draws_itself(x, uniform, p, training):
     if not training:
         return x
-    return x * (np.random.default_rng().random(x.shape) >= p) / (1 - p)
+    return x * (np.random.default_rng(next(DRAWS)).random(x.shape) >= p) / (1 - p)
 
 
 @unseen("dropout", "forward", "helps", "y does not depend on p, and should")
