@@ -130,6 +130,7 @@ def emnist_letters(folder, n=120):
     return folder
 
 
+@pytest.mark.slow
 def test_mnist_lite_on_letters(tmp_path):
     """From torchvision's folder to weights of 26 classes, stopped and resumed on the way."""
     root, out = emnist_letters(tmp_path / "EMNIST" / "raw").parent, tmp_path / "runs"

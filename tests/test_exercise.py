@@ -127,6 +127,7 @@ def same(table, other, outputs):
     return True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", TASKS, ids="-".join)
 def test_every_known_mistake_is_made_by_a_wrong_answer(key):
     """By one that was written without it, so that a slip in the mistake makes them differ."""
@@ -187,6 +188,7 @@ def answer_with(task, mistake):
     return answer
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", TASKS, ids="-".join)
 def test_one_wrong_number_in_one_case_is_found(key):
     task = TASKS[key]

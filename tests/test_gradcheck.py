@@ -88,6 +88,7 @@ def test_network(dtype, training):
     tn.gradcheck(small_network().train(training), x)
 
 
+@pytest.mark.slow
 def test_mnist_lite_by_projections():
     network = tn.models.mnist_lite(0)
     report = tn.gradcheck(network, normal((2, 1, 28, 28)), rng=1, max_exact=PROJECTIONS)
@@ -485,6 +486,7 @@ class Tampered(tn.Sequential):
         return dx
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     ["15.bias", *(pytest.param(n, marks=pytest.mark.slow) for n in ("10.weight", "23.weight"))],

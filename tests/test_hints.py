@@ -470,6 +470,7 @@ def test_four_cases_are_named(count, names):
 # -- wrong answers that no mistake was written for --
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", UNSEEN, ids=[a.function.__name__ for a in UNSEEN])
 def test_an_unseen_answer_gets_the_hint_that_was_judged(answer):
     (task,) = (t for t in EXERCISES[answer.exercise].tasks if t.name == answer.task)

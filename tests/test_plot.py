@@ -548,6 +548,7 @@ def pictures():
     }
 
 
+@pytest.mark.slow
 def test_what_is_written_stays_in_the_picture_and_apart(pictures):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.text import Text
