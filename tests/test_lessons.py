@@ -285,7 +285,7 @@ Figure.__init__ = remember
 runpy.run_path(sys.argv[1], run_name="__main__")
 assert figures, "no figure"
 for figure in figures:
-    assert any(axes.has_data() for axes in figure.axes), "an empty figure"
+    assert any(axes.has_data() or axes.texts for axes in figure.axes), "an empty figure"
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     assert np.ptp(np.asarray(canvas.buffer_rgba())) > 0, "a blank picture"
