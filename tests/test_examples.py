@@ -247,6 +247,7 @@ def whole(digits, tmp_path):
     return arguments, *(tmp_path / "whole").iterdir()
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(whole, tmp_path):
     common, whole = whole
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

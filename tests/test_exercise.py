@@ -71,6 +71,7 @@ def test_the_reference_passes_and_is_called_like_the_blank(name):
 # -- wrong answers --
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name, wrong", WRONG, ids=[f"{name}-{wrong.function.__name__}" for name, wrong in WRONG]
 )
