@@ -417,9 +417,12 @@ def in_threads(*functions):
 class Slow(tn.Layer):
     """Lets other threads run in the middle of a pass, and keeps x in between, as many would."""
 
+    def time(self):
+        threading.Event().wait(0.002)
+
     def forward(self, x):
         self.x = x
-        threading.Event().wait(0.002)
+        self.time()
         return np.array(self.x)
 
     def backward(self, dy):
@@ -459,10 +462,21 @@ def test_forward_in_evaluation_mode_from_threads(compiled):
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_second_thread_that_trains_is_refused(compiled):
-    model = network()
-    model.layers.insert(3, Slow())
+    refused = threading.Semaphore(0)
+    slow, model = Slow(), network()
+    slow.time = lambda: refused.acquire(timeout=30) and refused.acquire(timeout=30)  # both others
+    model.layers.insert(3, slow)
     net = tn.compile(model) if compiled else model
-    answers = in_threads(lambda: net(X), lambda: net(X), lambda: net(X))
+
+    def train():
+        try:
+            return net(X)
+        except RuntimeError as error:
+            refused.release()
+            return error
+
+    answers = in_threads(train, train, train)
+    del slow.time
     errors = [answer for answer in answers if isinstance(answer, Exception)]
     assert len(errors) == 2
     assert all("another thread is training these layers" in str(error) for error in errors)
