@@ -57,64 +57,45 @@ KERNEL_ALONE = (
 )
 
 
-@FAN_IN.mistake("fan_in", FAN_OUT)
 def outputs(shape):
     return shape[0]
 
 
-@FAN_IN.mistake("fan_in", FAN_OUT_OF_IT)
 def fan_out(shape):
     return shape[0] * math.prod(shape[2:])
 
 
-@FAN_IN.mistake("fan_in", FAN_OUT_OF_IT)
 def fan_out_of_convolutions(shape):
     return fan_out(shape) if len(shape) == 4 else shape[1]
 
 
-@FAN_IN.mistake("fan_in", ALL)
 def all_weights(shape):
     return math.prod(shape)
 
 
-@FAN_IN.mistake("fan_in", CHANNELS_ALONE)
 def channels_alone(shape):
     return shape[1]
 
 
-@FAN_IN.mistake("fan_in", KERNEL_ALONE)
 def kernel_alone(shape):
     return math.prod(shape[2:]) if len(shape) == 4 else shape[1]
 
 
-@INIT.mistake("weight", FAN_OUT)
-def of_outputs(z):
-    return z * math.sqrt(2 / outputs(z.shape))
+def weights_with(count):
+    """The weights that a wrong fan_in makes."""
+    return lambda z: z * math.sqrt(2 / count(z.shape))
 
 
-@INIT.mistake("weight", FAN_OUT_OF_IT)
-def of_fan_out(z):
-    return z * math.sqrt(2 / fan_out(z.shape))
-
-
-@INIT.mistake("weight", FAN_OUT_OF_IT)
-def of_fan_out_of_convolutions(z):
-    return z * math.sqrt(2 / fan_out_of_convolutions(z.shape))
-
-
-@INIT.mistake("weight", ALL)
-def of_all_weights(z):
-    return z * math.sqrt(2 / all_weights(z.shape))
-
-
-@INIT.mistake("weight", CHANNELS_ALONE)
-def of_channels_alone(z):
-    return z * math.sqrt(2 / channels_alone(z.shape))
-
-
-@INIT.mistake("weight", KERNEL_ALONE)
-def of_kernel_alone(z):
-    return z * math.sqrt(2 / kernel_alone(z.shape))
+for hint, count in (
+    (FAN_OUT, outputs),
+    (FAN_OUT_OF_IT, fan_out),
+    (FAN_OUT_OF_IT, fan_out_of_convolutions),
+    (ALL, all_weights),
+    (CHANNELS_ALONE, channels_alone),
+    (KERNEL_ALONE, kernel_alone),
+):
+    FAN_IN.mistake("fan_in", hint)(count)
+    INIT.mistake("weight", hint)(weights_with(count))
 
 
 @FAN_IN.mistake("fan_in", "The outputs are added to the inputs: this is for the mean of both.")
