@@ -10,6 +10,10 @@ import numba
 from numba.core import event
 from tqdm import tqdm
 
+from . import cpu
+
+cpu.choose()  # before the first kernel
+
 OPTIONS = dict(
     nogil=True,  # threads run side by side
     error_model="numpy",  # 1/0 is inf; Python's test for it would stop loops from vectorising

@@ -10,7 +10,7 @@ must say which vectors it keeps. On vectors:
     store_head(a, i, v, m)   a[i : i + m] = v[:m], or all of v if m ≥ lanes
     splat(x)                 every lane is x
     add(u, v), sub(u, v), mul(u, v)
-    fma(u, v, w)             u·v + w, with one rounding
+    fma(u, v, w)             u·v + w, with one rounding where the CPU has an instruction for it
     gated(v, g)              v, but 0 in the lanes where g ≤ 0: ReLU, and its backward pass
     pick_greater(u, v, a, b) a in the lanes where u > v, or where u is NaN and v is not; else b
     head(v, m)               v, but 0 from lane m on
@@ -36,11 +36,11 @@ import numpy as np
 from llvmlite import ir
 from numba import config, types
 from numba.core import cgutils
-from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic, models, register_model
 
-# One register of AVX-512 or AVX2; two of NEON, which has as many in all.
-VECTOR_BYTES = 64 if "+avx512f" in (config.CPU_FEATURES or get_host_cpu_features()) else 32
+from .cpu import vector_bytes
+
+VECTOR_BYTES = vector_bytes()
 
 # A tile's 12 sums, 3 vectors of input and a factor fill the 16 registers of AVX2, and 12 sums are
 # enough to hide the 4 cycles that an fma takes. Larger tiles, where there are 32 registers, were
@@ -108,7 +108,8 @@ class _Writer:
         return _splat(self.builder, self.builder.load(self.address(array, i)), self.vector.count)
 
     def fma(self, u, v, w):
-        name = f"llvm.fma.v{self.vector.count}f{self.a.dtype.bitwidth}"
+        # not llvm.fma, which calls a function for each lane where the CPU has no such instruction
+        name = f"llvm.fmuladd.v{self.vector.count}f{self.a.dtype.bitwidth}"
         function_type = ir.FunctionType(self.type, [self.type] * 3)
         function = cgutils.get_or_insert_function(self.builder.module, function_type, name)
         return self.builder.call(function, [u, v, w])

@@ -10,7 +10,7 @@ microseconds. Python's own means do not: to wake a thread, and to give it the in
 takes 30 to 50 each time. Numba's parallel loops are quick, but take three times as long to compile,
 and their default backend ends the process when two Python threads use it at once. So a kernel that
 starts puts its arguments and the address of its code where worker threads look (`share`), and they
-look without holding the lock (`serve`). A worker that has looked in vain for about a millisecond
+look without holding the lock (`serve`). A worker that has looked in vain for a millisecond
 goes to sleep in Python, and `run` wakes it for the next kernel. Nobody waits for a worker to come:
 a kernel whose helpers sleep does all by itself.
 
@@ -20,7 +20,7 @@ What the threads share is a **team**, an array of numbers, each in a cache line 
     IMAGES    in the batch             ACTIVE            how many workers are in the kernel
     CHUNK     images in a chunk        FAILED            whether one of them met an error
     THREADS   that may take part       CODE              the kernel's address
-    ARGUMENTS of the kernel, from this cell on
+    LOOKS     that take PATIENCE       ARGUMENTS         of the kernel, from this cell on
 
 A worker adds itself to ACTIVE and only then looks whether STATE still says that the kernel runs;
 the thread that started it changes STATE first and then waits until ACTIVE is 0. Atomic operations
@@ -28,8 +28,8 @@ keep this order, so no worker is ever in a kernel whose arrays are gone.
 """
 
 import os
-import platform
 import threading
+import time
 from queue import SimpleQueue
 
 import numba
@@ -39,12 +39,13 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from .cpu import family
 from .jit import inline, kernel
 
 CHUNKS = 16  # at most, in a batch: enough to share out evenly, few enough to add up quickly
-PATIENCE = 20_000  # looks for work, before a worker sleeps: about a millisecond
+PATIENCE = 1e-3  # seconds for which a worker looks for work, before it sleeps
 
-NEXT, IMAGES, CHUNK, THREADS, STATE, ACTIVE, FAILED, CODE, ARGUMENTS = range(0, 72, 8)
+NEXT, IMAGES, CHUNK, THREADS, STATE, ACTIVE, FAILED, CODE, LOOKS, ARGUMENTS = range(0, 80, 8)
 TEAM_SIZE = 1024  # cells of 8 bytes: most are for the arguments
 POINTER, INT32 = ir.IntType(8).as_pointer(), ir.IntType(32)
 
@@ -114,12 +115,12 @@ def take(team, thread):
 @inline
 def finish(team):
     """No worker may come any more; wait for those that are still in the kernel."""
-    if _add(team, STATE, 0) % 2 == 1:
+    if _look(team, STATE) % 2 == 1:
         _add(team, STATE, 1)
     looks = 0
-    while _add(team, ACTIVE, 0) > 0:
+    while _look(team, ACTIVE) > 0:
         looks += 1
-        if looks < PATIENCE:
+        if looks < team[LOOKS]:
             _relax()
         else:
             _yield()
@@ -142,23 +143,38 @@ def _add(typingctx, team, i, x):
 
 
 @intrinsic
+def _look(typingctx, team, i):
+    """team[i] as it is now. Who waits looks in this way: to add 0 would take the cache line from
+    the other cores that look."""
+
+    def codegen(context, builder, signature, args):
+        return builder.load_atomic(_cell(context, builder, team, *args), "seq_cst", 8)
+
+    return types.intp(team, types.intp), codegen
+
+
+@intrinsic
 def _relax(typingctx):
     """Nothing, for a moment: leaves a core's other thread the machine while we wait."""
 
     def codegen(context, builder, signature, args):
-        kind = platform.machine()
-        if kind in ("x86_64", "AMD64"):
-            name, operands = "llvm.x86.sse2.pause", []
-        elif kind in ("aarch64", "arm64"):
-            name, operands = "llvm.aarch64.hint", [ir.Constant(ir.IntType(32), 1)]
-        else:
-            return context.get_dummy_value()
-        function_type = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
-        function = cgutils.get_or_insert_function(builder.module, function_type, name)
-        builder.call(function, operands)
+        _pause(builder)
         return context.get_dummy_value()
 
     return types.void(), codegen
+
+
+def _pause(builder):
+    """The instruction for that, where there is one."""
+    kind = family(builder.module.triple)
+    if kind == "x86":
+        name, operands = "llvm.x86.sse2.pause", []
+    elif kind == "arm":  # not its "yield", which most of these CPUs skip
+        name, operands = "llvm.aarch64.isb", [ir.Constant(INT32, 15)]
+    else:
+        return
+    function_type = ir.FunctionType(ir.VoidType(), [operand.type for operand in operands])
+    builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), operands)
 
 
 @intrinsic
@@ -239,16 +255,16 @@ def _call(typingctx, team, thread):
 
 @kernel
 def serve(team, thread, seen):
-    """Take part in kernels as thread number `thread`, until none came for a while.
+    """Take part in kernels as thread number `thread`, until none came in so many looks.
 
     seen: the STATE of the last kernel that it took part in; returns the newest.
     """
     looks = 0
-    while looks < PATIENCE:
-        state = _add(team, STATE, 0)
+    while looks < team[LOOKS]:
+        state = _look(team, STATE)
         if state % 2 == 1 and state != seen and thread < team[THREADS]:
             _add(team, ACTIVE, 1)
-            if _add(team, STATE, 0) == state:
+            if _look(team, STATE) == state:
                 if _call(team, thread):
                     _add(team, FAILED, 1)
             _add(team, ACTIVE, -1)
@@ -288,11 +304,24 @@ class _Worker:
 def _wake(count):
     """See that so many workers are there, and awake."""
     if not _workers:
-        serve(_team, CHUNKS, -1)  # compiled here, not by each of them at once
+        _team[LOOKS] = _looks_in(PATIENCE)
     while len(_workers) < count:
         _workers.append(_Worker(len(_workers) + 1, _team))
     for worker in _workers[:count]:
         worker.wake()
+
+
+def _looks_in(seconds):
+    """How many looks take so long: a pause is ten cycles on one CPU and more than a hundred on
+    another. Compiles serve, too, so that the workers need not, all at once."""
+    team, count = np.zeros(TEAM_SIZE, np.int64), 2_000
+    serve(team, CHUNKS, -1)
+    team[LOOKS], took = count, []
+    for _ in range(5):
+        start = time.perf_counter()
+        serve(team, CHUNKS, -1)
+        took.append(time.perf_counter() - start)
+    return max(count, round(count * seconds / max(min(took), 1e-6)))
 
 
 def _forget_workers():
@@ -310,6 +339,9 @@ if numba.config.DISABLE_JIT:
     def _add(team, i, x):
         team[i] += x
         return team[i] - x
+
+    def _look(team, i):
+        return team[i]
 
     def share(team, thread):
         pass
