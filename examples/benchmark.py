@@ -2,7 +2,7 @@
 
     python examples/benchmark.py               # the 11,950-parameter network, every contender
     python examples/benchmark.py --sizes       # images a second, by batch size
-    python examples/benchmark.py --networks    # other networks: wider, 5×5, stride 2, …
+    python examples/benchmark.py --networks    # other networks: wider, 5x5, stride 2, …
     python examples/benchmark.py --where       # time of each operation, plain and compiled
     python examples/benchmark.py --epoch       # a whole epoch beside its bare steps; memory
     python examples/benchmark.py --start       # from process start to the first finished step
@@ -42,9 +42,9 @@ NETWORKS = {  # how each differs from the first: see `network`
     "64 channels": {"widths": (64, 64, 64)},
     "33 channels": {"widths": (33, 33, 33)},
     "2 channels": {"widths": (2, 2, 2)},
-    "3-channel images of 32×32": {"in_channels": 3, "size": 32},
-    "5×5 kernels": {"kernel": 5},
-    "1×1 kernels": {"kernel": 1},
+    "3-channel images of 32x32": {"in_channels": 3, "size": 32},
+    "5x5 kernels": {"kernel": 5},
+    "1x1 kernels": {"kernel": 1},
     "stride 2 instead of pools": {"stride": 2},
     "no BatchNorm": {"tail": ["relu"]},
     "BatchNorm before ReLU": {"tail": ["norm", "relu"]},
@@ -257,7 +257,7 @@ def environment(options):
         env |= {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
         env |= {"ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
         env |= {"MKL_ENABLE_INSTRUCTIONS": "AVX2", "OPENBLAS_CORETYPE": "Haswell"}
-    return env
+    return env | {"PYTHONIOENCODING": "utf-8"}  # as what they print is read
 
 
 def run(options, *arguments, **more):
@@ -268,7 +268,7 @@ def run(options, *arguments, **more):
     env = environment(options) | more
     done = subprocess.run(command, capture_output=True, env=env)
     if done.returncode:
-        raise RuntimeError(done.stderr.decode())
+        raise RuntimeError(done.stderr.decode("utf-8", "replace"))
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -327,7 +327,7 @@ def fastest_pytorch(figures, key):
     """(its mode, its median, times ours), or dashes."""
     there = [mode for mode in PYTORCH if mode in figures]
     if not there:
-        return "–", float("nan"), float("nan")
+        return "-", float("nan"), float("nan")
     mode = min(there, key=lambda mode: median(figures[mode], key))
     return mode, median(figures[mode], key), ratio(figures[mode], figures[OURS], key)
 
@@ -485,10 +485,18 @@ def start_table(options):
 
 def main():
     options = parse()
-    here = {"first step": first_step, "epoch": epoch}
     if options.only:
+        here = {"first step": first_step, "epoch": epoch}
         print(json.dumps(here.get(options.only, contend)(options)))
-    elif options.where:
+        return
+    from tinynet.printing import ending_quietly  # not where PyTorch is measured
+
+    with ending_quietly():
+        show(options)
+
+
+def show(options):
+    if options.where:
         where(options)
     elif options.epoch:
         for _ in range(options.rounds):

@@ -55,7 +55,10 @@ def need(*names):
 
 
 if __name__ == "__main__":
+    from tinynet.printing import ending_quietly
+
     try:
-        main(parse())
+        with ending_quietly():
+            main(parse())
     except OSError as error:
         sys.exit(f"docs: {error}")

@@ -29,6 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from draw_page.keep import PREFIX, Kept
 from draw_page.look import Look, as_bytes
 
+from tinynet.printing import ending_quietly
+
 FOLDER = Path(__file__).resolve().parent / "draw_page"
 FILES = {  # all that can be asked for with GET: no path is made of an address
     "/": ("index.html", "text/html; charset=utf-8"),
@@ -171,7 +173,7 @@ def parse(arguments=None):
 def port(text):
     value = int(text)
     if not 0 <= value < 65536:
-        raise argparse.ArgumentTypeError(f"expected a port in 0 … 65535, got {value}")
+        raise argparse.ArgumentTypeError(f"expected a port in 0 ... 65535, got {value}")
     return value
 
 
@@ -209,4 +211,5 @@ def main(options):
 
 
 if __name__ == "__main__":
-    main(parse())
+    with ending_quietly():
+        main(parse())

@@ -73,17 +73,16 @@ def commit():
     git = ["git", "-C", ROOT]
     try:
         head = subprocess.run(
-            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+            [*git, "rev-parse", "--short", "HEAD"], capture_output=True, check=True
         )
         changed = subprocess.run(
             [*git, "status", "--porcelain", "tinynet", "examples/*.py"],
             capture_output=True,
-            text=True,
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return head.stdout.strip() + ("+" if changed.stdout else "")
+    return head.stdout.decode("ascii").strip() + ("+" if changed.stdout else "")
 
 
 def read(path):

@@ -48,7 +48,7 @@ def parse(arguments=None):
     add("--seed", type=at_least(0), default=0, help="of initial weights, shuffling, augmentation")
     add("--validate", action="store_true", help="hold out 10,000 training digits and test on them")
     add("--data-dir", help="folder with four IDX files, raw or .gz; default: the MNIST inside")
-    add("--split", help="of EMNIST, where the folder has several: letters, balanced, …")
+    add("--split", help="of EMNIST, where the folder has several: letters, balanced, ...")
     add("--plain", action="store_true", help="run the plain NumPy layers, without compiling them")
     add("--threads", type=at_least(1), help="of the kernels, or of NumPy; default: all cores")
     add("--report", action="store_true", help="write a page about the run, report.html")
@@ -125,7 +125,7 @@ def main(options):
             resume=options.resume is not None,
         )
     except (KeyboardInterrupt, OSError) as error:
-        drop_unprintable(error)
+        tn.printing.drop_unprintable(error)
         again = shlex.join([sys.executable, *sys.argv[:1], "--resume", str(folder)])
         why = "stopped" if isinstance(error, KeyboardInterrupt) else f"stopped: {error}"
         print(f"\nmnist_lite: {why}; to go on: {again}", file=sys.stderr)
@@ -164,12 +164,6 @@ def is_mnist(images):
     return images.shape[1:] == digits.shape[1:] and (images[0] == digits[0]).all()
 
 
-def drop_unprintable(error):
-    """If the pipe that is printed to is closed, as by `| head`, Python need not try again."""
-    if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def new_folder(options):
     """A folder for this run, with the arguments that --resume will need."""
     name = f"mnist_lite-{time.strftime('%Y%m%d-%H%M%S')}-seed{options.seed}"
@@ -186,7 +180,8 @@ if __name__ == "__main__":
     try:
         main(parse())
     except (ValueError, OSError, FloatingPointError) as error:
-        drop_unprintable(error)
-        sys.exit(f"mnist_lite: {error}")
+        from tinynet.printing import drop_unprintable
+
+        sys.exit(1 if drop_unprintable(error) else f"mnist_lite: {error}")
     except KeyboardInterrupt:
         sys.exit(130)

@@ -63,4 +63,5 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    with tn.printing.ending_quietly():
+        main()

@@ -118,6 +118,7 @@ def main(options):
 
 if __name__ == "__main__":
     try:
-        main(parse())
+        with tn.printing.ending_quietly():
+            main(parse())
     except (ValueError, OSError, FloatingPointError) as error:
         sys.exit(f"search: {error}")

@@ -10,6 +10,7 @@ from hypothesis import settings
 
 settings.register_profile("tinynet", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("tinynet")
+os.environ["PYTHONIOENCODING"] = "utf-8"  # what processes that tests start write, and tests read
 
 
 def pytest_configure(config):

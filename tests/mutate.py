@@ -129,9 +129,10 @@ def record(tree, environment, path, out):
     begin(tree, environment)
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder, "settings")
-        settings.write_text(SETTINGS.format(folder=folder, tree=tree))
+        settings.write_text(SETTINGS.format(folder=folder, tree=tree), encoding="utf-8")
         # processes that the tests start find this before anything else
-        Path(folder, "sitecustomize.py").write_text("import coverage\ncoverage.process_startup()\n")
+        site = Path(folder, "sitecustomize.py")
+        site.write_text("import coverage\ncoverage.process_startup()\n", encoding="utf-8")
         os.environ["COVERAGE_PROCESS_START"] = str(settings)
         os.environ["PYTHONPATH"] += os.pathsep + folder
         measured = coverage.Coverage(config_file=str(settings))
@@ -146,7 +147,7 @@ def record(tree, environment, path, out):
             found = lines[Path(file).relative_to(tree).as_posix()] = {}
             for line, contexts in data.contexts_by_lineno(file).items():
                 found[line] = sorted({function(context) for context in contexts} - {""})
-    out.write_text(json.dumps([code, recorder.seconds, lines]))
+    out.write_text(json.dumps([code, recorder.seconds, lines]), encoding="utf-8")
 
 
 def notice(tree, environment, functions):
@@ -193,10 +194,12 @@ class Reach:
         out = folder / digest(tree, path, self.environment)
         if not out.exists():
             run(record, tree, self.environment, path, out, limit=3600)
-        code, seconds, reached = json.loads(out.read_text()) if out.exists() else (None, {}, {})
+        known = json.loads(out.read_text("utf-8")) if out.exists() else (None, {}, {})
+        code, seconds, reached = known
         if code not in PASSED:
             out.unlink(missing_ok=True)
-            sys.exit(f"{(tree / OUTPUT).read_text()}\n{path} fails without a mutant")
+            said = (tree / OUTPUT).read_text("utf-8", "replace")
+            sys.exit(f"{said}\n{path} fails without a mutant")
         self.seconds |= seconds
         self.add(reached)
 
@@ -329,6 +332,7 @@ def main():
     parser.add_argument("--again", action="store_true", help="try the survivors again")
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="for the results")
     options = parser.parse_args()
+    sys.stdout.reconfigure(errors="backslashreplace")  # it prints lines of source
     paths = options.modules or ROOT.glob("tinynet/**/*.py")
     files = [path.resolve().relative_to(ROOT).as_posix() for path in paths]
     wanted = sample(files, options.count, options.seed)

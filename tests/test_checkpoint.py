@@ -570,7 +570,7 @@ def test_without_resume_a_run_begins_anew(whole, stop, tmp_path):
 
 
 def rows(path):
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         return [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
 
 

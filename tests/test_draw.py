@@ -628,7 +628,7 @@ def test_after_close_nothing_is_written(tmp_path):
 
 
 def foreign_file(folder):
-    (folder / "thesis.txt").write_text("mine")
+    (folder / "thesis.txt").write_text("mine", encoding="utf-8")
 
 
 def other_data_set(folder):
@@ -676,13 +676,13 @@ def test_a_foreign_or_damaged_folder_is_refused_and_left_as_it_is(tmp_path, case
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").touch()
     with pytest.raises(NotADirectoryError, match="expected a folder, got a file"):
         Kept(tmp_path / "file")
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         Kept(tmp_path / "a" / "b")
     (tmp_path / "hidden").mkdir()
-    (tmp_path / "hidden" / ".DS_Store").write_text("")  # as file managers leave them
+    (tmp_path / "hidden" / ".DS_Store").touch()  # as file managers leave them
     assert Kept(tmp_path / "hidden").state()["counts"] == [0] * 10
 
 
@@ -898,8 +898,7 @@ def test_a_port_in_use_is_said_in_a_sentence(server):
     done = subprocess.run(
         [sys.executable, EXAMPLES / "draw.py", "--no-browser", "--port", str(server.port)],
         capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
     )
     assert done.returncode == 1 and not done.stdout
     assert done.stderr.startswith(f"draw: cannot listen on port {server.port}: ")
@@ -980,8 +979,7 @@ def test_it_starts_by_one_command_and_ends_by_ctrl_c():
         [sys.executable, EXAMPLES / "draw.py", "--no-browser"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # as in a terminal
     )
     try:

@@ -2,7 +2,6 @@
 
 import csv
 import importlib.util
-import os
 import re
 import shlex
 import shutil
@@ -27,15 +26,14 @@ def mnist_lite(*arguments):
     return subprocess.run(
         [sys.executable, EXAMPLES / "mnist_lite.py", *map(str, arguments)],
         capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
     )
 
 
 def start(*arguments):
     command = [sys.executable, EXAMPLES / "mnist_lite.py", *map(str, arguments)]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    return subprocess.Popen(command, **pipes, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
+    return subprocess.Popen(command, **pipes)
 
 
 def percent(text):
@@ -84,7 +82,7 @@ def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
 
     (folder,) = (tmp_path / "runs").iterdir()
     assert f"Weights and history: {folder}" in lines
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         history = list(csv.DictReader(file))
     assert [f"{float(row['test_accuracy']):.2%}" for row in history] == accuracies
     model = tn.models.mnist_lite()
@@ -436,8 +434,7 @@ def benchmark(*arguments, prefix=()):
             *arguments,
         ],
         capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
     )
 
 

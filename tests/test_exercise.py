@@ -334,7 +334,8 @@ def test_what_the_file_prints_is_shown_below(answer_file, capsys):
 
 
 def test_a_file_may_import_another_beside_it(answer_file, tmp_path):
-    (tmp_path / "helper_of_relu.py").write_text("import numpy as np\nlargest = np.maximum\n")
+    helper = tmp_path / "helper_of_relu.py"
+    helper.write_text("import numpy as np\nlargest = np.maximum\n", encoding="utf-8")
     path = answer_file(
         "from helper_of_relu import largest\n" + RIGHT.replace("np.maximum", "largest")
     )
@@ -504,7 +505,7 @@ def test_the_command_on_a_right_and_on_a_wrong_file(answer_file):
     right = command("relu", folder=path.parent)
     assert (right.returncode, right.stderr) == (0, "")
     assert "All of it is right." in right.stdout
-    path.write_text(RIGHT.replace("x > 0", "x >= 0"))
+    path.write_text(RIGHT.replace("x > 0", "x >= 0"), encoding="utf-8")
     wrong = command("relu", path, folder=ROOT)
     assert (wrong.returncode, wrong.stderr) == (1, "")
     assert "right but for x = 0" in wrong.stdout and "Not right yet." in wrong.stdout

@@ -97,7 +97,7 @@ def test_ablation_removes_one_ingredient_at_a_time(example, tmp_path, monkeypatc
 
 def test_a_damaged_file_of_results_is_named(example, tmp_path):
     reproduce = example("reproduce")
-    (tmp_path / "default.csv").write_text("recipe,seed\ndefault,0\n")
+    (tmp_path / "default.csv").write_text("recipe,seed\ndefault,0\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"default.csv, line 2: expected the columns recipe, seed"):
         reproduce.main(reproduce.parse(["default", "--table", "--out", str(tmp_path)]))
 

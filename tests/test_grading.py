@@ -53,7 +53,7 @@ def command(*arguments, folder):
     return subprocess.run(
         [sys.executable, "-m", "tinynet.exercise", *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
         capture_output=True,
         encoding="utf-8",
     )
@@ -147,7 +147,8 @@ def test_answers_learnt_by_heart_get_nothing(tmp_path):
     path.write_text(
         f"import numpy as np\nKNOWN = {known!r}\n\ndef forward(x):\n"
         "    y = KNOWN.get(x.tobytes().hex(), '')\n    if not y:\n        return 0 * x\n"
-        "    return np.frombuffer(bytes.fromhex(y), x.dtype).reshape(x.shape)\n"
+        "    return np.frombuffer(bytes.fromhex(y), x.dtype).reshape(x.shape)\n",
+        encoding="utf-8",
     )
     assert [
         f.hint for f in check(RELU.tasks[0], load(path)["forward"])
@@ -160,11 +161,11 @@ def test_answers_learnt_by_heart_get_nothing(tmp_path):
 def test_a_file_may_import_another_beside_it_but_not_another_students(tmp_path):
     home = tmp_path / "ann"
     home.mkdir()
-    (home / "helper.py").write_text(RIGHT)
-    (home / "relu.py").write_text("from helper import *\n")
+    (home / "helper.py").write_text(RIGHT, encoding="utf-8")
+    (home / "relu.py").write_text("from helper import *\n", encoding="utf-8")
     assert points_of(grade("relu", home / "relu.py", seed=0)) == (10, 10)
-    (tmp_path / "good.py").write_text(RIGHT)
-    (tmp_path / "bad.py").write_text("from good import *\n")
+    (tmp_path / "good.py").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "bad.py").write_text("from good import *\n", encoding="utf-8")
     found, _ = submissions(tmp_path, ["relu"])
     graded = {student: grade("relu", files["relu"], seed=0) for student, files in found.items()}
     assert {s: points_of(g) for s, g in graded.items()} == {"bad": (0, 0), "good": (10, 10)}
@@ -182,7 +183,7 @@ def test_roots_process_runs_as_nobody(tmp_path, monkeypatch):
         pytest.skip("no Python here that nobody can run with this NumPy")
     path = tmp_path / "relu.py"
     path.write_text(RIGHT.replace("(x, 0)", f"(x, os.getuid() - {user['user']})").replace(
-        "import", "import os\nimport", 1))  # fmt: skip
+        "import", "import os\nimport", 1), encoding="utf-8")  # fmt: skip
     try:
         assert points_of(grade("relu", path, seed=0)) == (10, 10)
     finally:
@@ -263,7 +264,7 @@ def put(folder, *names, text=RIGHT):
     for name in names:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
 
 
 def test_a_folder_for_each_student(tmp_path):
@@ -327,7 +328,7 @@ def test_a_table_json_and_what_gradescope_wants(tmp_path, capsys):
     out = capsys.readouterr().out
     assert re.search(r"^ +relu +points\n  ann +10/20 +10/20$", out, re.MULTILINE)
     assert "ann, relu:\n  backward dx: 0 of 10, not begun\n" in out and "--seed 5" in out
-    points, results = (json.loads(path.read_text()) for path in reports)
+    points, results = (json.loads(path.read_text(encoding="utf-8")) for path in reports)
     assert points["seed"] == 5
     (student,) = points["students"]
     assert (student["student"], student["points"], student["out_of"]) == ("ann", 10, 20)
@@ -393,16 +394,16 @@ def bash(script, *arguments, folder, **env):
 def test_the_template_for_gradescope_writes_results(tmp_path):
     python = tmp_path / "python" / "bin" / "python"  # what setup.sh installs
     python.parent.mkdir(parents=True)
-    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n')
+    python.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" "$@"\n', "utf-8")
     python.chmod(0o755)
     (tmp_path / "results").mkdir()
     put(tmp_path, "submission/relu.py", text=ANSWERS["forward_only"].source)
     script = tmp_path / "run_autograder"
-    source = (TEMPLATES / "gradescope" / "run_autograder").read_text()
-    script.write_text(source.replace('exercises="conv2d"', 'exercises="relu sgd"'))
+    source = (TEMPLATES / "gradescope" / "run_autograder").read_text(encoding="utf-8")
+    script.write_text(source.replace('exercises="conv2d"', 'exercises="relu sgd"'), "utf-8")
     run = bash(script, folder=tmp_path, AUTOGRADER=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
-    tests = json.loads((tmp_path / "results" / "results.json").read_text())["tests"]
+    tests = json.loads((tmp_path / "results" / "results.json").read_text("utf-8"))["tests"]
     assert [(test["name"], test["score"]) for test in tests] == [
         ("relu, forward: y", 10), ("relu, backward: dx", 0),
         ("sgd, step: p", 0), ("sgd, step: velocity", 0),
@@ -416,18 +417,18 @@ def test_the_template_for_github_classroom_gives_what_its_reporter_reads(tmp_pat
     template = TEMPLATES / "github"
     shutil.copytree(template / ".github", tmp_path / ".github")
     put(tmp_path, "relu.py", text=ANSWERS["forward_only"].source)
-    workflow = (template / ".github" / "workflows" / "classroom.yml").read_text()
+    workflow = (template / ".github" / "workflows" / "classroom.yml").read_text(encoding="utf-8")
     commands = re.search(r"        run: \|\n((?: {10}.*\n)+)", workflow)[1]
     assert "GRADE_RESULTS: ${{ steps.grade.outputs.result }}" in workflow
     script = tmp_path / "step.sh"
-    script.write_text(f'set -e\npython() {{ "{sys.executable}" "$@"; }}\n{commands}')
+    script.write_text(f'set -e\npython() {{ "{sys.executable}" "$@"; }}\n{commands}', "utf-8")
     output = tmp_path / "output"
     run = bash(
         script, folder=tmp_path, PYTHONPATH=ROOT, EXERCISES="relu", RUNNER_TEMP=tmp_path,
         GITHUB_OUTPUT=output,
     )  # fmt: skip
     assert (run.returncode, run.stderr) == (0, "")
-    name, _, value = output.read_text().partition("=")
+    name, _, value = output.read_text(encoding="utf-8").partition("=")
     report = json.loads(base64.b64decode(value))
     assert (name, report["status"], report["max_score"]) == ("result", "fail", 20)
     assert [(test["name"], test["status"], test["message"]) for test in report["tests"]] == [
@@ -456,7 +457,7 @@ def test_a_folder_of_answers_honest_and_hostile(tmp_path):
     run = command("--grade", folder, "--json", report, *limits, folder=tmp_path)
     assert (run.returncode, run.stderr) == (0, "")
     assert len(HOSTILE) >= 30 and len(HONEST) >= 20
-    students = json.loads(report.read_text())["students"]
+    students = json.loads(report.read_text(encoding="utf-8"))["students"]
     assert [s["student"] for s in students] == sorted(ANSWERS)
     got = {s["student"]: tuple(p["points"] for p in s["exercises"][0]["parts"]) for s in students}
     assert got == {name: answer.points for name, answer in ANSWERS.items()}
@@ -471,7 +472,7 @@ def test_a_folder_of_answers_honest_and_hostile(tmp_path):
     for name in set(ANSWERS) - set(some):
         shutil.rmtree(folder / name)
     command("--grade", folder, "--json", report, *limits, folder=tmp_path)
-    again = json.loads(report.read_text())["students"]
+    again = json.loads(report.read_text(encoding="utf-8"))["students"]
     assert again == [s for s in students if s["student"] in some]
 
 

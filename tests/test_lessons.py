@@ -298,12 +298,7 @@ def unexpected(stderr):
 
 
 def environment():
-    return {
-        **os.environ,
-        "MPLBACKEND": "Agg",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONIOENCODING": "utf-8",
-    }
+    return {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.slow

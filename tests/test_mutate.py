@@ -153,8 +153,8 @@ def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
     for folder in ("tinynet", "tests"):
         (tmp_path / folder).mkdir()
     (tmp_path / "tinynet" / "__init__.py").touch()
-    (tmp_path / "tinynet" / "loss.py").write_text(CODE)
-    (tmp_path / "tests" / "test_loss.py").write_text(TEST)
+    (tmp_path / "tinynet" / "loss.py").write_text(CODE, encoding="utf-8")
+    (tmp_path / "tests" / "test_loss.py").write_text(TEST, encoding="utf-8")
     reach = mutate.Reach({})
     reach.record("tests/test_loss.py", tmp_path, tmp_path)
     names = ["tests/test_loss.py::test_f", "tests/test_loss.py::test_g"]
@@ -171,7 +171,7 @@ def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
     assert [r["result"] for r in results] == ["survived", "killed", "killed"]
     assert [r["functions"] for r in results] == [1, 1, 1]
     assert (results[0]["was"], results[0]["now"]) == ("unused = 5", "unused = 6")
-    assert (tmp_path / "tinynet" / "loss.py").read_text() == CODE
+    assert (tmp_path / "tinynet" / "loss.py").read_text(encoding="utf-8") == CODE
     assert mutate.run(mutate.notice, tmp_path, {}, names, limit=0.01) is None
 
 
@@ -179,6 +179,6 @@ def test_tests_that_fail_without_a_mutant_end_it(tmp_path):
     pytest.importorskip("coverage")
     (tmp_path / "tests").mkdir()
     path = tmp_path / "tests" / "test_a.py"
-    path.write_text("def test_a():\n    assert False")
+    path.write_text("def test_a():\n    assert False", encoding="utf-8")
     with pytest.raises(SystemExit, match="(?s)assert False.*test_a.py fails without a mutant"):
         mutate.Reach({}).record("tests/test_a.py", tmp_path, tmp_path)

@@ -620,7 +620,7 @@ except ImportError as error:
 
 
 def test_matplotlib_is_imported_when_first_needed_and_pyplot_never():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == (
         "tinynet.plot needs matplotlib; install it with: pip install matplotlib"

@@ -115,7 +115,7 @@ def test_the_page_is_whole_and_needs_nothing_else(run):
 def test_its_numbers_are_those_of_the_run(run):
     folder, text, (x, y) = run
     page = Page(text)
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
         history = list(csv.DictReader(file))
     accuracies = [float(row["test_accuracy"]) for row in history]
     best = max(accuracies)

@@ -190,7 +190,7 @@ print({
 @pytest.mark.skipif(INTERPRETED, reason="nothing is compiled")
 def test_a_training_run_compiles_each_kernel_once():
     """Each layout, dtype or type of number that differs would compile it anew, for seconds."""
-    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", TRAINING], capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     signatures = ast.literal_eval(done.stdout)
     assert {"conv_forward", "conv_backward", "maxpool_backward", "warp_images"} <= signatures.keys()
@@ -256,7 +256,7 @@ def test_the_first_run_says_that_it_compiles_and_the_next_finds_the_cache(kernel
     def run():
         command = [sys.executable, "-c", PROGRAM, kernels]
         environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-        return subprocess.run(command, env=environment, capture_output=True, text=True)
+        return subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
 
     cold, warm = run(), run()
     assert cold.returncode == 0, cold.stderr
@@ -288,5 +288,5 @@ def test_what_is_said_of_compiling(monkeypatch, capsys):
 
 def test_import_tinynet_does_not_import_numba():
     program = "import sys, tinynet; print([m for m in ('numba', 'tqdm') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, encoding="utf-8")
     assert done.stdout.strip() == "[]", done.stderr

@@ -57,7 +57,7 @@ def test_learns_and_returns_its_history(tmp_path):
             assert history[step // 8 - 1]["lr"] == schedule.get_last_lr()[0]
             assert history[step // 8 - 1]["momentum"] == optimizer.param_groups[0]["momentum"]
     assert all(row["seconds"] > 0 for row in history)
-    with open(path, newline="") as file:
+    with open(path, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
         "epoch", "loss", "accuracy", "test_loss", "test_accuracy", "lr", "momentum", "seconds",
@@ -205,7 +205,7 @@ def test_a_loss_that_is_not_finite_stops_the_run(wrap, tmp_path):
     message = str(caught.value)
     assert "Epoch 2/3, step 2 of 3, rate 0.0" in message
     assert "first not finite: the output of layer 3, Breaks()" in message
-    assert path.read_text().count("\n") == 2  # the heading and the epoch that went well
+    assert path.read_text("utf-8").count("\n") == 2  # the heading and the epoch that went well
 
     # all is as after the four steps before, running statistics included
     with pytest.raises(KeyboardInterrupt):

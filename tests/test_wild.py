@@ -52,7 +52,7 @@ def start(code, path=PACKAGE.parent, prefix=(), **environment):
     environment = {**os.environ, "PYTHONPATH": str(path), **environment}
     environment = {name: value for name, value in environment.items() if value is not None}
     command = [*prefix, sys.executable, "-W", "error", "-c", TRAIN + code]
-    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8")
     return subprocess.Popen(command, env=environment, cwd=path, **pipes)
 
 

@@ -1,6 +1,6 @@
 """tinynet: a deep-learning framework from scratch in NumPy, made for reading, teaching, running."""
 
-from . import augment, datasets, models, plot, recipes
+from . import augment, datasets, models, plot, printing, recipes
 from .average import WeightAverage
 from .compiled import compile
 from .errors import FileFormatError, GradientError
@@ -28,6 +28,8 @@ from .train import evaluate, fit, predict_proba
 from .weights_file import load, save
 
 __version__ = "0.1.0"
+
+printing.prepare()  # of → and ≥, where sys.stdout and sys.stderr lack them
 
 __all__ = [
     "AvgPool2d",

@@ -25,6 +25,7 @@ from .exercises.answer import Finding
 from .exercises.asking import Limits
 from .exercises.diagnose import check as check_answer
 from .exercises.run import NotBegun, Unusable, importable, load
+from .printing import ending_quietly
 
 FOLDERS = (Path(), Path("examples/exercises"))  # where a student's file is looked for
 WIDTH = 88
@@ -305,5 +306,5 @@ def grade(options, parser):
 
 
 if __name__ == "__main__":
-    sys.stdout.reconfigure(errors="replace")  # σ² on a console that has no σ
-    sys.exit(main())
+    with ending_quietly():
+        sys.exit(main())

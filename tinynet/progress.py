@@ -6,6 +6,8 @@ import time
 from tqdm.auto import tqdm  # a widget in notebooks, text elsewhere
 from tqdm.std import tqdm as text_tqdm
 
+from .printing import BAR, shows
+
 
 class Bar:
     """A bar of `total` steps, of which some are done: step(postfix) after each of the others; use
@@ -35,6 +37,11 @@ class Bar:
         if self.show and not self.live and kind is None:
             seconds = time.perf_counter() - self.started
             line = text_tqdm.format_meter(
-                self.done, self.total, seconds, prefix=self.description, postfix=self.postfix
+                self.done,
+                self.total,
+                seconds,
+                prefix=self.description,
+                postfix=self.postfix,
+                ascii=not shows(sys.stderr, BAR),
             )
             print(line, file=sys.stderr)
