@@ -23,7 +23,8 @@ def shell():
 
 
 # what Windows has in paths, and much of what shells see in it
-PART = st.text(st.sampled_from("ab7 .-_~é漢&%^$`'’“”()[]{}!;,=+@#"), min_size=1, max_size=8)
+CHARACTERS = "ab7 .-_~é漢&%^$`'‘’‚‛“”„–()[]{}!;,=+@#"
+PART = st.text(st.sampled_from(CHARACTERS), min_size=1, max_size=8)
 ROOT = st.sampled_from(["", ".\\", "..\\", "C:\\", "\\\\server\\share\\"])
 FOLDERS = st.builds(lambda root, parts: root + "\\".join(parts), ROOT, st.lists(PART, min_size=1))
 
@@ -45,6 +46,19 @@ def for_each(text):
 @example(paths=["C:\\a b\\python.exe", "C:\\^a^\\(x86)\\a.py", "%PATH%\\100 %"])
 @given(paths=st.lists(FOLDERS, min_size=3, max_size=3))
 def test_a_line_on_windows_is_read_as_it_was_meant(shell, paths):
+    assert_read_as_meant(shell, paths)
+
+
+@pytest.mark.parametrize("c", CHARACTERS)
+def test_each_character_in_each_word(shell, c):
+    for i in range(3):
+        for name in (f"{c}a", f"a{c}b", f"a{c}", f"a b{c}"):
+            paths = ["C:\\python.exe", "C:\\a.py", "runs\\a"]
+            paths[i] = f".\\{name}"
+            assert_read_as_meant(shell, paths)
+
+
+def assert_read_as_meant(shell, paths):
     words = [as_near_gives_it(path) for path in paths]
     words.insert(2, "--resume")
     lines = for_each(shell.for_windows(words))
@@ -107,13 +121,15 @@ def test_on_windows_paths_of_arguments_have_slashes(shell, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a POSIX shell reads the line")
-@pytest.mark.parametrize("here", ["where it is", "above", "elsewhere"])
+@pytest.mark.parametrize("here", ["where it is", "above", "far above", "elsewhere"])
 def test_a_line_on_posix_starts_the_program_again(shell, monkeypatch, tmp_path, here):
-    folder = tmp_path / "it's $HOME & `co`" / "-b “c”"
+    above = tmp_path / "it's $HOME & `co`"
+    folder = above / "-b “c”"
     folder.mkdir(parents=True)
     program = folder / "print words.py"
     program.write_text("import os, sys\nprint(os.path.abspath(sys.argv[2]))")
-    monkeypatch.chdir({"where it is": folder, "above": tmp_path, "elsewhere": "/"}[here])
+    places = {"where it is": folder, "above": above, "far above": tmp_path, "elsewhere": "/"}
+    monkeypatch.chdir(places[here])
     line = shell.again(program, "--resume", folder / "-runs")
     assert str(tmp_path) not in line or here == "elsewhere"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
