@@ -21,12 +21,14 @@ import contextlib
 import itertools
 import json
 import os
-import shlex
 import sys
 import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import shell
 
 RECIPES = ["default", "best", "quick"]  # of tinynet.recipes, which is not imported here: `main`
 # first says how many threads NumPy may use
@@ -126,7 +128,7 @@ def main(options):
         )
     except (KeyboardInterrupt, OSError) as error:
         tn.printing.drop_unprintable(error)
-        again = shlex.join([sys.executable, *sys.argv[:1], "--resume", str(folder)])
+        again = shell.again(Path(__file__), "--resume", folder)
         why = "stopped" if isinstance(error, KeyboardInterrupt) else f"stopped: {error}"
         print(f"\nmnist_lite: {why}; to go on: {again}", file=sys.stderr)
         sys.exit(130 if isinstance(error, KeyboardInterrupt) else 1)

@@ -78,8 +78,12 @@ def test_what_would_not(text):
 
 
 def test_extras_in_commands_stand_in_double_quotes():
-    """Every shell takes those; single quotes are part of the name in Windows' cmd."""
+    """Every shell takes those; single quotes are part of the name in Windows' cmd.
+
+    Within a whole line for cmd, which stands in double quotes, they need none.
+    """
     for path, text in texts().items():
+        text = re.sub(r'cmd /[ck] "[^"\n]*"', "", text)
         commands = re.findall(r"""pip install ['"\\]*\.\[[^\n`]*""", text)
         assert all(re.match(r'pip install \\?"\.\[[a-z,]+\]\\?"', c) for c in commands), path
 
@@ -120,14 +124,6 @@ def test_files_that_are_no_modules_are_shipped():
     assert package / "py.typed" in others
     for path in others:
         assert any(fnmatch(str(path), str(pattern)) for pattern in shipped), path
-
-
-def test_ci_runs_the_command_of_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    (command,) = [
-        line for line in readme.splitlines() if line.startswith("python3") and "pytest" in line
-    ]
-    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("missing, package", [

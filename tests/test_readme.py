@@ -1,13 +1,17 @@
-"""The README's code runs as it stands there."""
+"""The README's code runs as it stands there, and its commands, and those elsewhere, everywhere."""
 
 import re
 from pathlib import Path
 
 import numpy as np
+import pytest
+import shells
+from test_name import texts
 
 import tinynet as tn
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -40,6 +44,140 @@ def test_a_layer_of_ones_own(capsys):
 
 
 def test_links_lead_somewhere():
-    root = Path(__file__).parent.parent
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (root / target).exists(), target
+        assert (ROOT / target).exists(), target
+
+
+# -- the lines that install, train, test and activate --
+
+# {what: (on Linux and macOS, on Windows)}
+WAYS = {
+    what: (posix, windows)
+    for what, posix, windows in re.findall(
+        r"^\| (train|test|activate) \| `(.*?)` \| `(.*?)` \|$", README, re.MULTILINE
+    )
+}
+IN_LESSONS = (  # the lines that make an environment and activate it
+    "python3 -m venv .venv && source .venv/bin/activate",
+    'cmd /k "py -m venv .venv && .venv\\Scripts\\activate"',
+)
+
+
+def as_on_posix(line):
+    """A line for Windows as the one that does the same elsewhere."""
+    line = line.replace("\\", "/").replace(".venv/Scripts/", ".venv/bin/")
+    line = line.replace(".venv/bin/activate", "source .venv/bin/activate")
+    return line.replace("py -m", "python3 -m", 1)
+
+
+@pytest.mark.parametrize("posix, windows", [*WAYS.values(), IN_LESSONS])
+def test_both_shells_of_windows_do_what_the_other_line_does(posix, windows):
+    program, option, line = shells.powershell(windows)
+    assert program == "cmd" and option in ("/c", "/k")
+    if " " in line:  # cmd takes off the quotes around all of it
+        assert windows == f'cmd {option} "{line}"'
+        assert not re.search(r'["^%<>()@|;,=]|[^& ]&|&[^& ]', line)
+    assert shells.cmd(windows) == [program, option, line]
+    for step in line.split(" && "):
+        assert shells.cmd(step) == step.split()
+    assert as_on_posix(line) == posix.replace('"', "")
+
+
+def test_lessons_have_the_lines_that_make_an_environment():
+    lines = (ROOT / "examples" / "lessons" / "README.md").read_text(encoding="utf-8").splitlines()
+    assert set(IN_LESSONS) <= set(lines)
+
+
+def test_the_lines_need_python_alone_and_leave_an_environment_to_activate():
+    assert list(WAYS) == ["train", "test", "activate"]
+    for posix, windows in (WAYS["train"], WAYS["test"]):
+        assert posix.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+        assert windows.startswith('cmd /c "')  # and ends with the program's own exit status
+    assert WAYS["activate"][1].startswith("cmd /k ")  # and stays
+
+
+def test_everything_that_runs_the_tests_runs_the_line_of_the_readme():
+    posix, windows = WAYS["test"]
+    assert f"\npart '{posix}'\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    assert re.findall("- run: (.*)", workflow) == [posix, windows]
+
+
+def test_the_workflow_has_the_oldest_python_and_those_the_readme_names():
+    workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
+    oldest, newest, on_intel = re.search(
+        r"Python (3\.\d+) to (3\.\d+) \(on Intel Macs to (3\.\d+)", README
+    ).groups()
+    assert f">={oldest}\n" in (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    for system in (f'python: ["{oldest}", "{newest}"]', f'macos-15-intel, python: "{oldest}"',
+                   f'macos-15-intel, python: "{on_intel}"', f'{{python: "{oldest}", shell: ',
+                   f'{{python: "{newest}", shell: '):  # fmt: skip
+        assert system in workflow, system
+
+
+# -- commands that people are told to type --
+
+COMMAND = re.compile(
+    r"(?<![\w./\\-])(?:\.venv[/\\]"
+    r"|(?:pip3?|py|python3?|jupyter|jupytext) (?:install|wheel|lab|--to|-[mc]|\S+\.py)\b)"
+    r"[^\n`]*"
+)
+POSIX_ALONE = (
+    r"&&|\|\||[;<>|$~*]",  # chains (PowerShell 5 has none), pipes, and what only POSIX expands
+    r"\s'",  # a quote, which it is not to cmd
+    r"^python3\b|^pip3\b|^py\b|\.venv",  # not the active environment's
+    r"\\$",  # a line that goes on
+)
+
+
+def told(path, text):
+    """The commands in a text, also of a lesson, a docstring or an error message."""
+    ways = [way for both in (*WAYS.values(), IN_LESSONS) for way in both]
+    for way in sorted(ways, key=len, reverse=True):  # one of them ends as another
+        text = text.replace(way, "")
+    if path.suffix == ".md":
+        return COMMAND.findall(text)
+    text = text.replace('\\"', '"')
+    # docstrings are seldom pasted by the line, so there a comment may stand behind a command
+    return [re.split(r"<|\s+#", command)[0] for command in COMMAND.findall(text)]
+
+
+def for_posix_alone(command):
+    """Whether no shell of Windows, or not the one of macOS, does what this says."""
+    bare = re.sub(r'"[^"]*"', '""', command)
+    # cmd knows no comments, and zsh none where one types
+    return any(re.search(pattern, bare) for pattern in (*POSIX_ALONE, r"\s#"))
+
+
+def test_commands_are_for_every_shell():
+    """But for those that grade on Linux, and those for who develops tinynet."""
+    told_by = {
+        path.relative_to(ROOT): told(path, text)
+        for path, text in texts().items()
+        if path.suffix in (".md", ".py", ".html")
+        and not {"tests", ".ci", "grading"} & {*path.relative_to(ROOT).parts}
+    }
+    found = sum(map(len, told_by.values()))
+    assert found > 100 and told_by[Path("examples/lessons/README.md")]
+    wrong = {str(path): [*filter(for_posix_alone, lines)] for path, lines in told_by.items()}
+    assert {path: lines for path, lines in wrong.items() if lines} == {}
+
+
+@pytest.mark.parametrize("command", [
+    "pip install 'onnx'", "python3 -m venv .venv", ".venv/bin/pip install .", "py -m pip list",
+    'pip install ".[docs]" && python examples/docs.py', "python a.py > log", "python $HOME/a.py",
+    "jupytext --to notebook lessons/*.py", "python -m tinynet.exercise relu ~/relu.py",
+    "python examples/search.py a=1 \\", "python examples/pictures.py  # two pictures",
+    "python -c 'import tinynet'",
+])  # fmt: skip
+def test_what_would_be_found(command):
+    (found,) = told(Path("a.md"), f"Do this:\n\n```\n{command}\n```\n")
+    assert found == command and for_posix_alone(found)
+
+
+@pytest.mark.parametrize("command", [
+    'pip install ".[docs]"', 'jupytext --to notebook --set-kernel python3 "examples/lessons/*.py"',
+    "python -m tinynet.exercise relu", "python -c \"print('a; b')\"", *WAYS["train"], *IN_LESSONS,
+])  # fmt: skip
+def test_what_would_not(command):
+    assert not any(map(for_posix_alone, told(Path("a.md"), f"Type `{command}` there.")))
