@@ -119,5 +119,5 @@ def main(options):
 if __name__ == "__main__":
     try:
         main(parse())
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         sys.exit(f"search: {error}")

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from cases import needs_numba
 
 import tinynet as tn
 
@@ -11,6 +12,7 @@ README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8"
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@needs_numba
 def test_the_network_in_twelve_lines(monkeypatch):
     runs = []
     monkeypatch.setattr(tn, "fit", lambda model, x, y, **settings: runs.append((model, settings)))
@@ -32,6 +34,7 @@ def test_the_loop_without_fit(capsys):
     assert len(losses) == 3 and losses[-1] < losses[0]
 
 
+@needs_numba
 def test_a_layer_of_ones_own(capsys):
     names = {}
     exec(BLOCKS[2], names)
