@@ -512,4 +512,7 @@ def show(options):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ImportError as error:  # there is no Numba, and nothing to compare with
+        sys.exit(f"benchmark: {error}")

@@ -111,7 +111,10 @@ def main(options):
         settings["augment"] = None
     model = tn.models.mnist_lite(rng=options.seed, num_classes=count_classes(train[1], test[1]))
     print(tn.summary(model, (1, *train[0].shape[1:])))
-    network = model if options.plain else tn.compile(model, threads=options.threads)
+    try:
+        network = model if options.plain else tn.compile(model, threads=options.threads)
+    except ImportError as error:  # there is no Numba
+        sys.exit(f"mnist_lite: {error} Here that is: --plain")
 
     folder = Path(options.resume) if options.resume else new_folder(options)
     try:

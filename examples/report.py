@@ -7,8 +7,9 @@ escaped wherever it is put into HTML.
 
 import base64
 import platform
+from contextlib import suppress
 from html import escape
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
 
 import matplotlib.image
@@ -81,8 +82,11 @@ def result(history):
 
 def versions():
     """Of what the numbers depend on to the last bit."""
-    packages = {name: version(name) for name in ("numpy", "numba")}
-    return {"python": platform.python_version(), "tinynet": tn.__version__} | packages
+    versions = {"python": platform.python_version(), "tinynet": tn.__version__}
+    for name in ("numpy", "numba"):
+        with suppress(PackageNotFoundError):  # plain networks need no Numba
+            versions[name] = version(name)
+    return versions
 
 
 def layers(network, shape, noun):

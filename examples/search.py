@@ -120,5 +120,5 @@ if __name__ == "__main__":
     try:
         with tn.printing.ending_quietly():
             main(parse())
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
         sys.exit(f"search: {error}")

@@ -1,12 +1,25 @@
 """What several test files share: configurations of windows, arrays, and memory layouts."""
 
 import functools
+import sys
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 import tinynet as tn
+from tinynet.compiled.available import numba_error
+
+# of what compiles in other code than its own; what calls tn.compile is skipped by conftest.py
+needs_numba = pytest.mark.skipif(bool(numba_error()), reason=f"compiles: {numba_error()}")
+WEBASSEMBLY = sys.platform in ("emscripten", "wasi")
+needs_threads = pytest.mark.skipif(WEBASSEMBLY, reason="no threads in WebAssembly")
+INTERPRETED = False
+if not numba_error():
+    from numba import config
+
+    INTERPRETED = bool(config.DISABLE_JIT)  # kernels run as Python, and take minutes
 
 # -- convolutions and poolings to try --
 

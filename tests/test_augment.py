@@ -1,15 +1,33 @@
 """Random affine maps and elastic distortions of images."""
 
 import pickle
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
 import pytest
+from cases import INTERPRETED, needs_numba
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tinynet.augment import RandomAffine, RandomElastic, warp
 
 EYE = np.eye(2)[None]
 NO_SHIFT = np.zeros((1, 2))
+EXAMPLES = settings(max_examples=10 if INTERPRETED else 100)
+
+
+def choose(patch, plain):
+    """Let warp be the plain one, or the kernel."""
+    patch.setattr("tinynet.augment.numba_error", lambda: "not to be used" if plain else "")
+
+
+@pytest.fixture(params=["plain", pytest.param("kernel", marks=needs_numba)])
+def which(request, monkeypatch):
+    choose(monkeypatch, request.param == "plain")
+
+
+each_way = pytest.mark.usefixtures("which")
 
 
 def ramp(h=9, w=11, dtype=np.float64):
@@ -38,6 +56,7 @@ def loops(image, a, t, d=None):
     return y
 
 
+@each_way
 def test_warp_is_the_definition():
     rng = np.random.default_rng(0)
     images = rng.random((5, 8, 7))
@@ -47,6 +66,7 @@ def test_warp_is_the_definition():
         np.testing.assert_allclose(one_y, loops(image, one_a, one_t), atol=1e-12)
 
 
+@each_way
 def test_warp_with_displacements_is_the_definition():
     rng = np.random.default_rng(0)
     images = rng.random((5, 8, 7))
@@ -57,6 +77,100 @@ def test_warp_with_displacements_is_the_definition():
         np.testing.assert_allclose(y[i], loops(images[i], a[i], t[i], d[i]), atol=1e-12)
 
 
+# -- the plain warp against the kernel --
+
+
+def plain_and_kernel(*arguments):
+    """What each of them makes of the same."""
+    both = []
+    for plain in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            choose(patch, plain)
+            both.append(warp(*arguments))
+    return both
+
+
+@st.composite
+def warps(draw):
+    """(images, a, t, d) of warp: any maps that the settings of augmentations allow, and more."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    n, h, w = draw(st.tuples(st.integers(1, 5), st.integers(1, 9), st.integers(1, 9)))
+    shape = (n, *draw(st.sampled_from([(), (1,), (3,)])), h, w)
+    x = rng.integers(0, 256, shape).astype(draw(st.sampled_from(["uint8", "float32", "float64"])))
+    limits = draw(st.sampled_from([(12, 0.1, 0.15, 2), (180, 0.9, 2, 9), (0, 0, 0, 1e3)]))
+    a, t = RandomAffine(*limits).draw(n, rng)
+    if draw(st.booleans()):
+        return x, a, t
+    size = draw(st.sampled_from([0.1, 3, 1e20]))
+    return x, a, t, rng.uniform(-size, size, (n, 2, h, w)).astype(draw(st.sampled_from("fd")))
+
+
+@needs_numba
+@EXAMPLES
+@given(warps())
+def test_the_kernel_gives_what_the_plain_warp_gives(arguments):
+    """But for rounding, of numbers to 255: the kernel may round a·b + c once, NumPy rounds twice.
+
+    uint8 is equal, but where half a step decides and the numbers before it differ in rounding.
+    """
+    plain, kernel = plain_and_kernel(*arguments)
+    assert plain.dtype == kernel.dtype == arguments[0].dtype and plain.shape == kernel.shape
+    if plain.dtype == np.uint8:
+        x, *maps = arguments
+        exact, _ = plain_and_kernel(x.astype(float), *maps)
+        undecided = np.abs(exact % 1 - 0.5) < 1e-10
+        np.testing.assert_array_equal(plain[~undecided], kernel[~undecided])
+        assert (np.abs(plain.astype(int) - kernel) <= undecided).all()
+    else:
+        np.testing.assert_allclose(
+            plain, kernel, rtol=2**-23 if plain.itemsize == 4 else 0, atol=1e-10
+        )
+
+
+@needs_numba
+@EXAMPLES
+@given(st.data())
+def test_where_nothing_is_rounded_they_are_equal_even_of_what_is_not_finite(data):
+    """Halves and quarters of small whole numbers, and NaN and ∞: a weight of 0 shows them, too."""
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    n, c, h, w = data.draw(st.tuples(*[st.integers(1, 4)] * 2, *[st.integers(1, 7)] * 2))
+    x = rng.choice([0, 1, 2, 255, -3, np.nan, np.inf, -np.inf], (n, c, h, w))
+    x = x.astype(data.draw(st.sampled_from(["float32", "float64"])))
+    a = rng.choice([-2.0, -1, 1, 0.5, 2], (n, 2, 2)) * np.eye(2)
+    t, d = rng.integers(-12, 13, (n, 2)) / 4, rng.integers(-12, 13, (n, 2, h, w)) / 4
+    d[rng.random(d.shape) < 0.1] = data.draw(st.sampled_from([1e9, -1e19, 1e300]))  # far away
+    plain, kernel = plain_and_kernel(x, a, t, d)
+    np.testing.assert_array_equal(plain, kernel)
+
+
+def test_in_pieces_it_is_the_same(monkeypatch):
+    choose(monkeypatch, plain=True)
+    x = np.random.default_rng(0).random((7, 2, 5, 6))
+    a, t = RandomAffine().draw(7, one_rng())
+    d = RandomElastic().draw(x.shape, one_rng())
+    whole = [warp(x, a, t), warp(x, a, t, d)]
+    for pixels in (1, 60, 130, 300):  # one image, one, two and five at a time
+        monkeypatch.setattr("tinynet.augment.PIECE", pixels)
+        np.testing.assert_array_equal([warp(x, a, t), warp(x, a, t, d)], whole)
+
+
+def test_a_whole_data_set_takes_little_more_memory_than_it_has(monkeypatch):
+    choose(monkeypatch, plain=True)
+    x = np.zeros((2_000, 28, 28), np.uint8)
+    a, t = RandomAffine().draw(len(x), one_rng())
+    tracemalloc.start()
+    try:
+        warp(x, a, t)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < x.nbytes + 40e6  # all in float64 at once, an array would be of 13 MB
+
+
+# -- what it does --
+
+
+@each_way
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_no_map_changes_nothing(dtype):
     x = np.random.default_rng(0).integers(0, 256, (4, 28, 28)).astype(dtype)
@@ -65,23 +179,27 @@ def test_no_map_changes_nothing(dtype):
     np.testing.assert_array_equal(y, x)
 
 
+@each_way
 def test_shift_moves_down_and_right_and_leaves_zeros():
     y = warp(ramp(), EYE, np.array([[2.0, 1.0]]))
     np.testing.assert_allclose(y[0, 2:, 1:], ramp()[0, :-2, :-1])
     assert (y[0, :2] == 0).all() and (y[0, :, :1] == 0).all()
 
 
+@each_way
 def test_quarter_turn_is_rot90():
     x = np.random.default_rng(0).random((1, 7, 7))
     turn = np.array([[[0.0, -1.0], [1.0, 0.0]]])  # a point below the centre goes to its right
     np.testing.assert_allclose(warp(x, turn, NO_SHIFT)[0], np.rot90(x[0]), atol=1e-12)
 
 
+@each_way
 def test_halves_between_pixels():
     y = warp(ramp(), EYE, np.array([[0.5, 0.5]]))
     np.testing.assert_allclose(y[0, 1:, 1:], ramp()[0, 1:, 1:] - 5.5)
 
 
+@each_way
 def test_uint8_is_rounded():
     x = np.full((1, 5, 5), 255, np.uint8)
     y = warp(x, EYE, np.array([[0.0, 0.3001]]))
@@ -89,6 +207,7 @@ def test_uint8_is_rounded():
     assert (y[0, :, 1:] == 255).all()
 
 
+@each_way
 def test_channels_share_a_map_and_images_do_not():
     x = np.repeat(ramp()[:, None], 3, axis=1).repeat(2, axis=0)  # (2, 3, h, w)
     y = RandomAffine()(x, np.random.default_rng(0))
@@ -131,6 +250,7 @@ def test_displacements_at_the_border_are_as_smooth_as_inside():
     np.testing.assert_allclose(weights @ weights.T, expected, atol=1e-4)
 
 
+@each_way
 def test_elastic_draws_the_affine_map_too():
     x = np.random.default_rng(0).integers(0, 256, (20, 28, 28)).astype(np.uint8)
     affine = RandomAffine(30, 0.1, 0.1, 2)
@@ -169,6 +289,7 @@ def test_numbers_of_numpy_are_numbers(three):
     assert repr(RandomElastic(smoothness=three)) == repr(RandomElastic(smoothness=3.0))
 
 
+@each_way
 @pytest.mark.parametrize("shape", [(0, 28, 28), (0, 3, 5, 4)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32, np.float64])
 def test_of_no_images_there_are_none(shape, dtype):
@@ -179,6 +300,7 @@ def test_of_no_images_there_are_none(shape, dtype):
     assert y.shape == shape and y.dtype == dtype
 
 
+@each_way
 @pytest.mark.parametrize("augment", [RandomAffine(), RandomElastic()])
 def test_only_the_pixels_count_not_how_they_lie_in_memory(augment):
     x = np.random.default_rng(0).integers(0, 256, (3, 8, 9)).astype(np.uint8)
@@ -202,6 +324,7 @@ def test_far_away_displacements_count_as_nothing_whatever_numpy_is_told_to_raise
     assert np.isfinite(y).all()
 
 
+@each_way
 @pytest.mark.parametrize("absurd", [np.nan, np.inf, -np.inf])
 def test_a_pixel_that_is_not_finite_shows_where_it_is_shown_and_nowhere_else(absurd):
     x = np.ones((2, 9, 9))
@@ -210,6 +333,7 @@ def test_a_pixel_that_is_not_finite_shows_where_it_is_shown_and_nowhere_else(abs
     assert np.argwhere(~np.isfinite(y)).tolist() == [[0, 4, 4], [0, 4, 5], [0, 5, 4], [0, 5, 5]]
 
 
+@each_way
 @pytest.mark.parametrize("far", [1e7, 1e19, 1e300])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_what_comes_from_far_outside_is_0(far, sign):
@@ -221,6 +345,7 @@ def test_what_comes_from_far_outside_is_0(far, sign):
         assert (warp(x, EYE / far, NO_SHIFT + sign * far) == 0).all()  # infinite, or inf − inf
 
 
+@each_way
 def test_the_largest_settings_still_give_pictures():
     x = np.ones((50, 9, 11))
     for augment in (RandomAffine(1e6, 0.9999, 1e6, 1e6), RandomElastic(1e6), RandomElastic(1, 1e6)):
@@ -228,6 +353,7 @@ def test_the_largest_settings_still_give_pictures():
         assert (0 <= y).all() and (y < 1 + 1e-9).all()
 
 
+@each_way
 def test_maps_may_be_anything_that_holds_the_same_numbers():
     x, t = ramp(), np.array([[1, 2]])
     d = np.full((1, 2, 9, 11), 0.25, np.float32)

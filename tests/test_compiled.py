@@ -3,12 +3,12 @@
 import copy
 import pickle
 
-import numba
 import numpy as np
 import oracle
 import pytest
 from cases import (
     CONV_CASES,
+    INTERPRETED,
     LAYOUTS,
     POOL_CASES,
     Doubled,
@@ -23,9 +23,10 @@ from cases import (
 from hypothesis import assume, given, settings
 
 import tinynet as tn
+
+pytest.importorskip("numba")
 from tinynet.compiled import stages
 
-INTERPRETED = bool(numba.config.DISABLE_JIT)  # kernels run as Python: small shapes only
 EXAMPLES = settings(max_examples=8 if INTERPRETED else 60)
 each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 each_layout = pytest.mark.parametrize("layout", LAYOUTS)

@@ -29,6 +29,8 @@ WITHOUT_EXAMPLE = {"Layer", "Parameter", "FileFormatError", "GradientError", "ex
 def test_examples(name):
     if name == "tinynet.sklearn":
         pytest.importorskip("sklearn")
+    if name.startswith("tinynet.compiled."):
+        pytest.importorskip("numba")
     result = doctest.testmod(importlib.import_module(name))
     assert result.failed == 0
 

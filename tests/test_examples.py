@@ -11,10 +11,9 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
-from cases import mnist
+from cases import INTERPRETED, mnist, needs_numba
 
 import tinynet as tn
 
@@ -55,11 +54,13 @@ def digits(tmp_path):
     return folder
 
 
-INTERPRETED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted")
+COMPILED = pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted")
 
 
 @pytest.mark.parametrize(
-    "how", [["--plain", "--augment=none"], pytest.param([], marks=INTERPRETED)], ids=str
+    "how",
+    [["--plain", "--augment=none"], pytest.param([], marks=[COMPILED, needs_numba])],
+    ids=str,
 )
 def test_mnist_lite_on_a_few_digits(how, digits, tmp_path):
     common = ["--data-dir", digits, "--batch-size", 20, "--threads", 1]
@@ -290,7 +291,7 @@ def test_a_run_whose_pipe_was_closed_goes_on_to_the_same_weights(whole, tmp_path
     assert_same_weights(piped, whole)
 
 
-@INTERPRETED
+@COMPILED
 @pytest.mark.slow
 def test_killed_at_random_moments(digits, tmp_path):
     """Real processes, SIGKILL, compiled kernels and augmentation: the weights are the same."""
@@ -394,7 +395,7 @@ def test_mnist_lite_hands_the_recipe_to_fit(recipe, digits, tmp_path, monkeypatc
     monkeypatch.setattr(tn, "fit", fit)
 
     def settings(*arguments):
-        common = ["--data-dir", str(digits), "--out", str(tmp_path / arguments[-1])]
+        common = ["--plain", "--data-dir", str(digits), "--out", str(tmp_path / arguments[-1])]
         with pytest.raises(FloatingPointError):
             module.main(module.parse([*common, *arguments]))
         return {name: given[name] for name in chosen}
@@ -418,7 +419,7 @@ def test_mnist_lite_validates_on_training_digits(tmp_path, monkeypatch):
     module = load_example("mnist_lite", monkeypatch)
     monkeypatch.setattr(tn, "fit", fit)
     with pytest.raises(FloatingPointError, match="stop here"):
-        module.main(module.parse(["--validate", "--out", str(tmp_path / "runs")]))
+        module.main(module.parse(["--plain", "--validate", "--out", str(tmp_path / "runs")]))
 
 
 def benchmark(*arguments, prefix=()):
@@ -436,7 +437,8 @@ def benchmark(*arguments, prefix=()):
     )
 
 
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+@needs_numba
+@pytest.mark.skipif(INTERPRETED, reason="times compiled code")
 @pytest.mark.parametrize(
     "arguments, rows",
     [
@@ -462,7 +464,8 @@ def test_benchmark_prints_its_table(arguments, rows):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="times compiled code")
+@needs_numba
+@pytest.mark.skipif(INTERPRETED, reason="times compiled code")
 def test_benchmark_without_pytorch():
     code = "import runpy, sys; sys.modules['torch'] = None; "
     code += "runpy.run_path(sys.argv.pop(1), run_name='__main__')"
@@ -488,7 +491,7 @@ def test_benchmark_counts_what_the_summary_counts():
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="hours when interpreted")
+@pytest.mark.skipif(INTERPRETED, reason="hours when interpreted")
 def test_the_default_run_ends_above_99_4_percent(tmp_path):
     done = mnist_lite("--out", tmp_path / "runs")
     assert done.returncode == 0, done.stderr

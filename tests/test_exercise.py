@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import needs_threads
 from exercises.answers import NAMES, SOLUTIONS, solutions, wrong_answers
 
 import tinynet as tn
@@ -344,6 +345,36 @@ def test_a_file_may_import_another_beside_it(answer_file, tmp_path):
     assert str(tmp_path) not in sys.path
 
 
+@pytest.fixture
+def no_threads(monkeypatch):
+    """As in a browser."""
+
+    def start(thread):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(running.threading.Thread, "start", start)
+
+
+def test_without_threads_answers_are_called_as_they_are(answer_file, capsys, no_threads):
+    answer_file(RIGHT)
+    assert exercise.main(["relu"]) == 0
+    answer_file(RIGHT.replace("np.maximum(x, 0)", "np.maximum(x, [0, 0])"))
+    assert exercise.main(["relu"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert "raises ValueError: operands could not be broadcast" in said
+    assert "It happens in line 4: return np.maximum(x, [0, 0])" in said
+    answer_file(RIGHT.replace("np.maximum(x, 0)", "exit()"))
+    assert exercise.main(["relu"]) == 1
+    assert "ends the program" in capsys.readouterr().out
+
+
+def test_without_threads_who_waits_ends_it(answer_file, no_threads):
+    answer_file("def forward(x):\n    raise KeyboardInterrupt\n")
+    with pytest.raises(KeyboardInterrupt):
+        exercise.main(["relu"])
+
+
+@needs_threads
 def test_a_loop_that_never_ends_is_given_up_and_its_line_named(answer_file, capsys, monkeypatch):
     monkeypatch.setattr(running, "TIME_LIMIT", 0.3)
     answer_file(

@@ -4,15 +4,14 @@ import csv
 import importlib
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
-from cases import mnist
+from cases import INTERPRETED, mnist, needs_numba
 
 import tinynet as tn
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
-COMPILED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted")
+COMPILED = pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted")
 
 
 @pytest.fixture
@@ -50,6 +49,7 @@ def test_seeds(example):
     assert seeds("0-3") == [0, 1, 2, 3] and seeds("5") == [5] and seeds("0,3-4,9") == [0, 3, 4, 9]
 
 
+@needs_numba
 @COMPILED
 def test_reproduce_adds_what_is_missing(example, tmp_path, monkeypatch, capsys):
     reproduce = example("reproduce")
@@ -78,6 +78,7 @@ def test_reproduce_adds_what_is_missing(example, tmp_path, monkeypatch, capsys):
     assert f"| quick | 2 | {mean:.3f} |" in capsys.readouterr().out
 
 
+@needs_numba
 @COMPILED
 def test_ablation_removes_one_ingredient_at_a_time(example, tmp_path, monkeypatch, capsys):
     reproduce = example("reproduce")
@@ -135,6 +136,7 @@ def test_changes_to_a_recipe(example):
         changed(tn.recipes.DEFAULT, "max_lr=fast")
 
 
+@needs_numba
 @COMPILED
 def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypatch):
     search = example("search")
@@ -149,6 +151,7 @@ def test_search_runs_on_held_out_digits_and_goes_on(example, tmp_path, monkeypat
     assert rows(tmp_path / "search.csv") == before and len(fits) == 3
 
 
+@needs_numba
 @COMPILED
 @pytest.mark.slow
 def test_pictures(example, tmp_path, monkeypatch, capsys):
@@ -162,6 +165,7 @@ def test_pictures(example, tmp_path, monkeypatch, capsys):
         assert (tmp_path / "new" / name).read_bytes().startswith(b"\x89PNG")
 
 
+@needs_numba
 def test_wrong_and_doubtful_labels_are_framed(example, monkeypatch):
     pytest.importorskip("matplotlib")
     pictures = example("pictures")

@@ -7,9 +7,9 @@ its BatchNorm2d adds a channel's values up one by one, NumPy in pairs.
 from functools import cache
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
+from cases import INTERPRETED
 from golden import recipe
 
 import tinynet as tn
@@ -61,7 +61,7 @@ def trained(compiled):
     return network, *train(network, np.float64)
 
 
-interpreted = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes, interpreted")
+interpreted = pytest.mark.skipif(INTERPRETED, reason="minutes, interpreted")
 plain_and_compiled = pytest.mark.parametrize(
     "compiled", [False, pytest.param(True, marks=interpreted)], ids=["plain", "compiled"]
 )

@@ -367,6 +367,19 @@ def test_wrong_arguments_are_told(arguments, says, tmp_path, monkeypatch, capsys
     assert says in " ".join(capsys.readouterr().err.split())
 
 
+def test_where_no_process_can_be_started_it_says_so(tmp_path, monkeypatch, capsys):
+    def no_processes(*arguments, **options):
+        raise OSError(138, "emscripten does not support processes.")
+
+    put(tmp_path, "relu.py")
+    monkeypatch.setattr(asking.subprocess, "Popen", no_processes)
+    with pytest.raises(SystemExit) as error:
+        exercise.main(["--grade", str(tmp_path)])
+    assert error.value.code == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "a process of its own, and none can be started here: [Errno 138] emscripten" in said
+
+
 def test_the_seed_is_drawn_and_told(tmp_path, capsys, monkeypatch):
     put(tmp_path, "relu.py")
     monkeypatch.setattr(grading, "grade", lambda *_: grading.Graded("relu", None, []))

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import numba
 import numpy as np
 import pytest
+from cases import INTERPRETED
 
 import tinynet as tn
 from tinynet.exercises import EXERCISES
@@ -22,7 +22,7 @@ README = (FOLDER / "README.md").read_text(encoding="utf-8")
 LESSONS = sorted(FOLDER.glob("*.py"))
 
 each_lesson = pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-INTERPRETED = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="hours when interpreted")
+COMPILED = pytest.mark.skipif(INTERPRETED, reason="hours when interpreted")
 
 
 TEXT = " [markdown]"
@@ -302,7 +302,7 @@ def environment():
 
 
 @pytest.mark.slow
-@INTERPRETED
+@COMPILED
 @each_lesson
 def test_a_lesson_runs_as_a_script(path, tmp_path):
     beside = set(FOLDER.rglob("*"))
@@ -322,7 +322,7 @@ def test_a_lesson_runs_as_a_script(path, tmp_path):
 
 
 @pytest.mark.slow
-@INTERPRETED
+@COMPILED
 @each_lesson
 def test_a_lesson_runs_as_a_notebook(path, tmp_path, monkeypatch):
     import nbformat

@@ -1,8 +1,8 @@
 """The networks that are known by name, and the weights that ship with the package."""
 
-import numba
 import numpy as np
 import pytest
+from cases import INTERPRETED
 
 import tinynet as tn
 
@@ -91,7 +91,7 @@ def test_sizes_of_images(how):
                 assert not fits and "of Sequential: " in str(error)
     for mode in (True, False):
         model.train(mode)
-        if not numba.config.DISABLE_JIT:  # minutes when interpreted
+        if not INTERPRETED:  # minutes when interpreted
             assert model(images(39, 30)).shape == (2, 7)
         before = model.state_dict()
         for h, w in ((40, 40), (28, 40), (52, 28), (27, 28), (64, 64)):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shells
+from cases import needs_numba
 from test_name import texts
 
 import tinynet as tn
@@ -15,6 +16,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
+@needs_numba
 def test_the_network_in_twelve_lines(monkeypatch):
     runs = []
     monkeypatch.setattr(tn, "fit", lambda model, x, y, **settings: runs.append((model, settings)))
@@ -36,6 +38,7 @@ def test_the_loop_without_fit(capsys):
     assert len(losses) == 3 and losses[-1] < losses[0]
 
 
+@needs_numba
 def test_a_layer_of_ones_own(capsys):
     names = {}
     exec(BLOCKS[2], names)

@@ -8,16 +8,15 @@ import sys
 import threading
 import tracemalloc
 
-import numba
 import numpy as np
 import pytest
-from cases import normal, wide_network
+from cases import INTERPRETED, normal, wide_network
 
 import tinynet as tn
-from tinynet.compiled import jit, stages, threads
-from tinynet.compiled.threads import chunk_count, run, share, take
 
-INTERPRETED = bool(numba.config.DISABLE_JIT)
+numba = pytest.importorskip("numba")
+from tinynet.compiled import jit, stages, threads  # noqa: E402
+from tinynet.compiled.threads import chunk_count, run, share, take  # noqa: E402
 
 
 @jit.kernel

@@ -6,14 +6,14 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from inspect import signature
 
-import numba
 import numpy as np
 import pytest
+from cases import INTERPRETED
 
 import tinynet as tn
 
 sklearn = pytest.importorskip("sklearn")
-pytestmark = pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted")
+pytestmark = pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted")
 
 
 @pytest.fixture(scope="module")
@@ -478,6 +478,14 @@ def test_threads_may_ask_the_same_classifier(image_shape, digits):
 def test_wrong_settings(settings, words, digits):
     with pytest.raises(ValueError, match=words):
         classifier(**settings).fit(*digits)
+
+
+def test_without_numba_it_trains_a_plain_network(monkeypatch):
+    for module in ("sklearn", "augment", "compiled.network"):
+        monkeypatch.setattr(f"tinynet.{module}.numba_error", lambda: "not there")
+    x, y = np.eye(3, dtype=np.float32).repeat(20, axis=0), np.repeat(["a", "b", "c"], 20)
+    fitted = classifier(epochs=20, max_lr=0.1).fit(x, y)
+    assert fitted.score(x, y) == 1 and type(fitted.model_) is tn.Sequential
 
 
 def test_without_the_package(monkeypatch):

@@ -2,17 +2,14 @@
 
 import csv
 
-import numba
 import numpy as np
 import pytest
-from cases import normal
+from cases import INTERPRETED, normal
 
 import tinynet as tn
 from tinynet.average import WeightAverage
 from tinynet.progress import Bar
 from tinynet.train import as_input, batches
-
-INTERPRETED = bool(numba.config.DISABLE_JIT)
 
 
 def blobs(n=120, seed=0):

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
+from cases import INTERPRETED
 
 import tinynet as tn
 
@@ -36,7 +36,7 @@ PRINT = "import zlib; print('weights', zlib.crc32(train()))"
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(bool(numba.config.DISABLE_JIT), reason="minutes when interpreted"),
+    pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted"),
 ]
 
 

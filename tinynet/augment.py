@@ -19,9 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .checks import number, whole_number
+from .compiled.available import numba_error
 
 UNBENT = np.zeros((0, 2, 0, 0), np.float32)  # no displacements: an affine map alone
 LARGEST = 1e6  # of any setting: no picture is as wide, and squares of it are finite
+PIECE = 2**18  # pixels that _plain_warp works on at once: arrays of 2 MB in float64
 SHARPEST = 0.1  # of smoothness: pixels then move each by itself, and noise would fill the memory
 
 
@@ -189,10 +191,6 @@ def warp(images: np.ndarray, a: np.ndarray, t: np.ndarray, d: np.ndarray = UNBEN
     invertible; t: (n, 2); d: (n, 2, h, w); of these, what is not float32 is used as float64.
     ValueError or TypeError: other shapes, or a map that is not finite or cannot be inverted.
     """
-    from .compiled.jit import announced
-    from .compiled.threads import default_threads, run
-    from .compiled.warp import warp_images
-
     _check_images("warp", images)
     n, h, w = len(images), *images.shape[-2:]
     inverse = _inverse(_numbers("a", a, (n, 2, 2)))
@@ -203,11 +201,73 @@ def warp(images: np.ndarray, a: np.ndarray, t: np.ndarray, d: np.ndarray = UNBEN
     if n == 0:
         return images.copy()
     x = np.ascontiguousarray(images).reshape(n, -1, h, w)
+    half = 0.5 if x.dtype == np.uint8 else 0.0  # it is cut off behind the point, hence rounded
+    warped = _plain_warp if numba_error() else _kernel_warp
+    return warped(x, inverse, t, d, half).reshape(images.shape)
+
+
+def _kernel_warp(x, inverse, t, d, half):
+    """_plain_warp by a Numba kernel, on all cores."""
+    from .compiled.jit import announced
+    from .compiled.threads import default_threads, run
+    from .compiled.warp import warp_images
+
     y = np.empty_like(x)
-    half = 0.5 if x.dtype == np.uint8 else 0.0
     with announced():
-        run(warp_images, n, default_threads(), x, inverse, t, d, half, y)
-    return y.reshape(images.shape)
+        run(warp_images, len(x), default_threads(), x, inverse, t, d, half, y)
+    return y
+
+
+def _plain_warp(x, inverse, t, d, half):
+    """Warped images, in NumPy alone. The kernel in tinynet/compiled/warp.py is held against it.
+
+    Pixel q shows point a⁻¹·(q − t) + d(q), which lies between four pixels. If that above and left
+    of it is (i, j), it is (i + u, j + v) with 0 ≤ u, v < 1. The nearer a pixel, the more it counts:
+
+        y(q) = (1 − u)·(1 − v)·x(i, j)     + (1 − u)·v·x(i, j + 1)
+             +      u ·(1 − v)·x(i + 1, j) +      u ·v·x(i + 1, j + 1)
+
+    x, y: (n, c, h, w); inverse: (n, 2, 2); t: (n, 2); d: (n, 2, h, w), or UNBENT; half is added to
+    y.
+    """
+    y = np.empty_like(x)
+    some = max(1, PIECE // x[0].size)  # images at a time
+    for start in range(0, len(x), some):
+        part = slice(start, start + some)
+        with np.errstate(all="ignore"):  # pixels and points that are not finite
+            row, col = _points(inverse[part], t[part], d[part], *x.shape[2:])
+            y[part] = _interpolated(x[part], row, col) + half
+    return y
+
+
+def _points(inverse, t, d, h, w):
+    """(rows, columns) of the points that pixels show, each (n, 1, h, w): of all channels."""
+    centre = np.array([[(h - 1) / 2], [(w - 1) / 2]])  # (2, 1)
+    q = np.indices((h, w)).reshape(2, h * w) - centre - t[:, :, None]  # (n, 2, h·w)
+    points = (inverse @ q + centre).reshape(-1, 2, 1, h, w)
+    if len(d):
+        points += d[:, :, None]
+    return points[:, 0], points[:, 1]
+
+
+def _interpolated(x, row, col):
+    """y of images x (n, c, h, w) at the points (row, col), each (n, 1, h, w)."""
+    n, c, h, w = x.shape
+    inside = (row >= -1) & (row < h) & (col >= -1) & (col < w)  # not NaN, nor more than ints hold
+    row, col = np.where(inside, row, 0), np.where(inside, col, 0)
+    i, j = np.floor(row).astype(int), np.floor(col).astype(int)
+    u, v = row - i, col - j
+    framed = np.pad(x, [(0, 0), (0, 0), (1, 1), (1, 1)])  # by zeros: x(i, j) is at i + 1, j + 1
+    image, channel = np.arange(n)[:, None, None, None], np.arange(c)[:, None, None]
+
+    def pixels(i, j):
+        return framed[image, channel, i + 1, j + 1]  # (n, c, h, w)
+
+    y = (1 - u) * (1 - v) * pixels(i, j)
+    y += (1 - u) * v * pixels(i, j + 1)
+    y += u * (1 - v) * pixels(i + 1, j)
+    y += u * v * pixels(i + 1, j + 1)
+    return np.where(inside, y, 0)
 
 
 def _numbers(name, values, shape, dtype=np.float64):

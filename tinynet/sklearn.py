@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .compiled import compile
+from .compiled.available import numba_error
 from .layer import Layer
 from .layers import Linear, ReLU
 from .models import mnist_lite
@@ -59,8 +60,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     epochs, batch_size, max_lr, weight_decay, label_smoothing, average, augment: as of a `Recipe`.
     random_state: of initial weights, shuffling and augmentation.
 
-    Fitted, it has classes_ (the labels, sorted), n_features_in_, model_ (the compiled network),
-    input_shape_ (of a row as it is fed), pixels_ (whether rows are pixels) and history_.
+    Fitted, it has classes_ (the labels, sorted), n_features_in_, model_ (the network, compiled
+    where there is Numba), input_shape_ (of a row as it is fed), pixels_ (whether rows are pixels)
+    and history_.
     """
 
     def __init__(
@@ -107,7 +109,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.pixels_ = self.image_shape is not None and rows.dtype == np.uint8
         inputs = self._inputs(X, rows)
         rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-        self.model_ = compile(self._network(self.n_features_in_, len(self.classes_), rng))
+        network = self._network(self.n_features_in_, len(self.classes_), rng)
+        self.model_ = network if numba_error() else compile(network)
         p = predict_proba(self.model_, inputs[:1])
         if p.shape != (1, len(self.classes_)):
             raise ValueError(

@@ -14,6 +14,7 @@ from ..layer import Layer
 from ..passes import Pass, here
 from ..sequential import Sequential, first_that_learns, located
 from ..state import undone_on_error
+from .available import numba_error
 
 
 def compile(model: Layer, *, threads: int | None = None) -> "Compiled":
@@ -23,7 +24,7 @@ def compile(model: Layer, *, threads: int | None = None) -> "Compiled":
     BatchNorm2d, MaxPool2d and AvgPool2d, and other layers run as they are in their places.
     threads: how many; None for all the cores this process may use. The result is the same, bit
     for bit, for any number. Kernels are compiled when they first run with a dtype, which takes
-    some seconds, and kept in Numba's cache for later runs.
+    some seconds, and kept in Numba's cache for later runs. ImportError: there is no Numba.
 
     The compiled network shares the model's layers, hence parameters, buffers and training mode:
     training one trains both. It has the same forward, backward, train, eval, state_dict, ….
@@ -48,6 +49,12 @@ class Compiled(Sequential):
     """
 
     def __init__(self, model: Layer, threads: int | None = None):
+        if numba_error():
+            raise ImportError(
+                f"compile: Numba, which makes the kernels, cannot be imported ({numba_error()}). "
+                "Where it exists, this installs it: pip install numba (then start Python again). "
+                "The plain network computes the same without it, more slowly: leave out compile."
+            )
         from .threads import default_threads
 
         if threads is not None:

@@ -19,6 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .run import Unusable
+
 PROGRAM = Path(__file__).with_name("answering.py")
 MOST_BYTES = 8 << 20  # of all that a process sends; the cases of one function need a tenth of it
 DTYPES = {
@@ -48,7 +50,7 @@ class Reply(NamedTuple):
 
 
 def ask(files, function, calls, several, limits):
-    """[Reply], one for each call; raises Failed.
+    """[Reply], one for each call; raises Failed, or Unusable where no process can be started.
 
     files: paths, the first of which defines the function; it may import the others. calls: lists
     of arguments. several: whether a tuple of results is wanted.
@@ -82,17 +84,23 @@ def copy(path, target):
 
 
 def run(program, folder, stdin, seconds):
-    """(what it wrote to stdout, exit code) of a program; raises Failed."""
-    process = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-B", "-c", program],
-        cwd=folder,
-        stdin=stdin,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=environment(),
-        start_new_session=True,
-        **other_user(),
-    )
+    """(what it wrote to stdout, exit code) of a program; raises Failed or Unusable."""
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-B", "-c", program],
+            cwd=folder,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment(),
+            start_new_session=True,
+            **other_user(),
+        )
+    except OSError as error:
+        raise Unusable(
+            "Grading runs every function in a process of its own, and none can be started here: "
+            f"{error}"
+        ) from None
     received = []
     reader = threading.Thread(
         target=lambda: received.append(process.stdout.read(MOST_BYTES + 1)), daemon=True

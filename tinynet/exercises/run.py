@@ -1,7 +1,7 @@
 """Run a student's code: load the file, call its functions, and put what goes wrong into words.
 
 Nothing here knows an exercise. A call runs in a thread of its own, so that one that never ends can
-be given up, and its line be named.
+be given up, and its line be named. Where there are no threads, as in a browser, it runs as it is.
 """
 
 import ast
@@ -75,7 +75,7 @@ def importable(folder):
 
 
 def call(function, arguments, path=None):
-    """function(*arguments); raises NotBegun, Stopped or TimedOut.
+    """function(*arguments); raises NotBegun, Stopped or, where there are threads, TimedOut.
 
     path: the file whose lines are worth naming; by default that of the function.
     """
@@ -91,8 +91,14 @@ def call(function, arguments, path=None):
             error = raised
 
     thread = threading.Thread(target=work, daemon=True)
-    thread.start()
-    thread.join(TIME_LIMIT)
+    try:
+        thread.start()
+    except RuntimeError:  # there are no threads here
+        work()
+        if isinstance(error, KeyboardInterrupt):  # from who waited for it long enough
+            raise error from None
+    else:
+        thread.join(TIME_LIMIT)
     if thread.is_alive():
         frame = sys._current_frames().get(thread.ident)
         stack = traceback.extract_stack(frame) if frame else []
