@@ -139,3 +139,26 @@ def test_docs_name_the_package_that_is_missing(missing, package, monkeypatch):
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(SystemExit, match=f"^docs: needs {package}; .*: pip install {package} "):
         docs.main(docs.parse([]))
+
+
+@pytest.mark.parametrize("system, machine, numba", [
+    ("linux", "x86_64", {"0.62.0", "0.62.1", "0.68.1"}), ("win32", "AMD64", {"0.62.1", "0.68.1"}),
+    ("darwin", "arm64", {"0.62.1", "0.68.1"}), ("darwin", "x86_64", {"0.62.0", "0.62.1"}),
+    ("emscripten", "wasm32", None),
+])  # fmt: skip
+def test_numba_is_asked_for_where_there_is_a_wheel(system, machine, numba):
+    """None: not at all. Intel Macs have none of 0.63 and newer."""
+    requirements = pytest.importorskip("packaging.requirements")
+    place = {"sys_platform": system, "platform_machine": machine}
+    asked = [
+        one.specifier
+        for line in CONFIG["options"]["install_requires"].split("\n")
+        if line and (one := requirements.Requirement(line)).name == "numba"
+        if one.marker is None or one.marker.evaluate(place)
+    ]
+    assert bool(asked) == (numba is not None)
+    there = {"0.61.2", "0.62.0", "0.62.1", "0.68.1"}
+    for specifier in asked:
+        there &= set(specifier.filter(there))
+    assert not asked or there >= numba and "0.61.2" not in there
+    assert ("0.68.1" in there) == (not asked or "0.68.1" in numba)
