@@ -517,11 +517,6 @@ def test_tables_and_pictures(encoding, tmp_path):
     assert len(said.splitlines()) == 2
     said, _ = run(encoding, EXAMPLES / "benchmark.py", "--where", "--seconds=0", "--batch-size=8")
     assert "| Conv2d(1->8, k=3, p=1) |" in said
-    said, _ = run(
-        encoding, EXAMPLES / "benchmark.py", "--rounds=1", "--seconds=0", "--batch-size=2",
-        "--network", "5x5 kernels",
-    )  # fmt: skip
-    assert "| tinynet, compiled |" in said
 
 
 @pytest.mark.slow
