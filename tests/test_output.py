@@ -417,7 +417,7 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
         ([EXAMPLES / "reproduce.py", "default", "--table"], {}, True),
         ([EXAMPLES / "mnist_lite.py", "--plain", "--out", "OUT"], UNBUFFERED, False),
     ],
-    ids=str,
+    ids=["at the end", "first line", "help", "table, stderr too", "training"],
 )
 def test_a_reader_that_has_gone_ends_a_program_quietly(
     arguments, environment, stderr_too, tmp_path
