@@ -55,7 +55,7 @@ def write(path, network, history, settings, test, names=DIGITS):
         links.append(f'<li><a href="#{name}">{heading}</a></li>')
         body.append(f'<section id="{name}">\n<h2>{heading}</h2>\n{content}\n</section>')
     page = PAGE.format(style=STYLE, links="\n".join(links), body="\n".join(body))
-    path.write_text(page, encoding="utf-8")
+    path.write_text(page, encoding="utf-8", errors="replace")  # of a path that is no text
 
 
 def called(names):

@@ -417,7 +417,7 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
         ([EXAMPLES / "reproduce.py", "default", "--table"], {}, True),
         ([EXAMPLES / "mnist_lite.py", "--plain", "--out", "OUT"], UNBUFFERED, False),
     ],
-    ids=str,
+    ids=["at the end", "first line", "help", "table, stderr too", "training"],
 )
 def test_a_reader_that_has_gone_ends_a_program_quietly(
     arguments, environment, stderr_too, tmp_path
@@ -517,11 +517,6 @@ def test_tables_and_pictures(encoding, tmp_path):
     assert len(said.splitlines()) == 2
     said, _ = run(encoding, EXAMPLES / "benchmark.py", "--where", "--seconds=0", "--batch-size=8")
     assert "| Conv2d(1->8, k=3, p=1) |" in said
-    said, _ = run(
-        encoding, EXAMPLES / "benchmark.py", "--rounds=1", "--seconds=0", "--batch-size=2",
-        "--network", "5x5 kernels",
-    )  # fmt: skip
-    assert "| tinynet, compiled |" in said
 
 
 @pytest.mark.slow
@@ -537,8 +532,8 @@ def test_exercises_and_grading(encoding, answer, tmp_path):
     report = tmp_path / "é日.json"
     said, _ = run(encoding, "-m", "tinynet.exercise", "--grade", folder, "--json", report)
     points = [s["points"] for s in json.loads(report.read_text("utf-8"))["students"]]
-    assert sorted(points) == [0, 40]
-    assert "raises ValueError: sigma" in said
+    assert sorted(points) == [0, 60]
+    assert "raises ValueError: sigma" in " ".join(said.split())
 
 
 @pytest.mark.slow
@@ -562,11 +557,10 @@ def test_the_page_to_draw_on(encoding, tmp_path):
 
 
 @pytest.mark.slow
-@each_encoding
-def test_the_documentation(encoding, tmp_path):
+def test_the_documentation(tmp_path):
     for module in ("jupytext", "math_core", "nbclient", "nbconvert", "pdoc", "sklearn"):
         pytest.importorskip(module)
-    said, _ = run(encoding, EXAMPLES / "docs.py", "--lessons", "02", "--out", tmp_path / "é日")
+    said, _ = run("ascii", EXAMPLES / "docs.py", "--lessons", "02", "--out", tmp_path / "é日")
     assert "The documentation: " in said
-    _, error = run(encoding, EXAMPLES / "docs.py", "--lessons", "é", "--out", tmp_path, code=1)
+    _, error = run("ascii", EXAMPLES / "docs.py", "--lessons", "é", "--out", tmp_path, code=1)
     assert error.startswith("docs: no lesson is called ")

@@ -203,12 +203,14 @@ def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatc
     row = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
     row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
     hostile = {"<script>alert(1)</script>": '"><img src=x onerror=alert(1)>'}
+    hostile["a folder's name"] = "no text: \udcff"
     path = tmp_path / "report.html"
     monkeypatch.setattr(report, "picture", lambda *arguments: "")  # drawing takes a while
     report.write(path, tn.models.mnist_lite(pretrained=True), [row], hostile, (x, y))
     page = Page(path.read_text(encoding="utf-8"))
     assert page.text["worst-mistakes"][1] == "All digits are read right."
     assert tuple(page.tables["settings"][1]) == [*hostile.items()][0]
+    assert page.tables["settings"][2] == ["a folder's name", "no text: ?"]
     assert page.tags["script"] == 0 and page.images == []
 
 
