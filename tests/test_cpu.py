@@ -106,7 +106,9 @@ def test_without_fma_no_lane_is_a_call(name, features):
         assert "mulps" in text and not calls, calls
     """
     env = os.environ | {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features}
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -127,12 +127,12 @@ def test_a_line_on_posix_starts_the_program_again(shell, monkeypatch, tmp_path, 
     folder = above / "-b “c”"
     folder.mkdir(parents=True)
     program = folder / "print words.py"
-    program.write_text("import os, sys\nprint(os.path.abspath(sys.argv[2]))")
+    program.write_text("import os, sys\nprint(os.path.abspath(sys.argv[2]))", "utf-8")
     places = {"where it is": folder, "above": above, "far above": tmp_path, "elsewhere": "/"}
     monkeypatch.chdir(places[here])
     line = shell.again(program, "--resume", folder / "-runs")
     assert str(tmp_path) not in line or here == "elsewhere"
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, encoding="utf-8")
     assert (done.stdout, done.stderr) == (f"{folder / '-runs'}\n", "")
 
 

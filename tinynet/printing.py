@@ -25,7 +25,8 @@ SIGNS = {
     "−": "-", "–": "-", "—": "-", "×": "x", "·": "*", "÷": "/", "⁄": "/", "⋯": "...",
     "√": "sqrt", "∞": "inf", "∂": "d", "Σ": "sum", "∑": "sum", "λ": "lambda", "µ": "u",
     "‖": "||", "⟨": "<", "⟩": ">", "⌈": "ceil(", "⌉": ")", "⌊": "floor(", "⌋": ")",
-    "“": '"', "”": '"', "‘": "'", "’": "'", "°": " degrees", "§": "section ",
+    "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‚": "'", "‛": "'",
+    "°": " degrees", "§": "section ",
     "\N{COMBINING CIRCUMFLEX ACCENT}": "_hat", "\N{COMBINING MACRON}": "_bar",  # x̂, w̄
 }  # fmt: skip
 BAR = "▏▎▍▌▋▊▉█"  # what bars of progress are made of
