@@ -1,12 +1,23 @@
-"""What several test files share: configurations of windows, arrays, and memory layouts."""
+"""What several test files share: configurations of windows, arrays, memory layouts, skips."""
 
 import functools
+import os
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 import tinynet as tn
+
+# -- what one system has and another has not --
+
+WINDOWS = os.name == "nt"
+links = pytest.mark.skipif(WINDOWS, reason="makes links: on Windows few users may")
+modes = pytest.mark.skipif(WINDOWS, reason="modes and owners of files, which POSIX alone has")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, as POSIX alone can")
+ctrl_c = pytest.mark.skipif(WINDOWS, reason="sends Ctrl-C to a process, as POSIX alone can")
+
 
 # -- convolutions and poolings to try --
 

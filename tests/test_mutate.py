@@ -6,6 +6,7 @@ import random
 
 import mutate
 import pytest
+from cases import forks
 from mutants import mutants, mutated
 
 FILES = sorted(
@@ -148,6 +149,7 @@ def test_g():
 """
 
 
+@forks
 def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
     pytest.importorskip("coverage")
     for folder in ("tinynet", "tests"):
@@ -175,6 +177,7 @@ def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
     assert mutate.run(mutate.notice, tmp_path, {}, names, limit=0.01) is None
 
 
+@forks
 def test_tests_that_fail_without_a_mutant_end_it(tmp_path):
     pytest.importorskip("coverage")
     (tmp_path / "tests").mkdir()
