@@ -433,8 +433,6 @@ def where(options):
 
 def epoch(options):
     """Epochs as the main job runs them, each beside the bare steps and test of as many images."""
-    import resource
-
     import tinynet as tn
 
     (x, y), test = tn.datasets.mnist()
@@ -453,8 +451,18 @@ def epoch(options):
         "seconds an epoch": statistics.median(whole[1:]),
         "of bare steps and test": statistics.median(bare[1:]),
         "ratio": statistics.median(a / b for a, b in zip(whole[1:], bare[1:], strict=True)),
-        "peak MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak MB": peak_megabytes(),
     }
+
+
+def peak_megabytes():
+    """The most memory that this process has had, or words where Python cannot tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return "not known on this system"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 2**10)  # macOS counts bytes, not kB
 
 
 def first_step(options):

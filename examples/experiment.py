@@ -30,7 +30,11 @@ def kept_run(path, recipe, settings, seed, *, validate, threads=None):
     row = next((row for row in read(path) if wanted.items() <= row.items()), None)
     if row is None:
         row = run(recipe, settings, seed, validate, threads)
-        append(path, row)
+        try:
+            append(path, row)
+        except OSError as error:  # a full disk; on Windows, a spreadsheet that has the file open
+            told = ", ".join(f"{name} {value}" for name, value in row.items())
+            raise OSError(f"{error}; the run that could not be kept: {told}") from error
     print(f"{recipe}: seed {seed}: last {row['last']} %, {row['seconds']} s", flush=True)
     return row
 

@@ -1,6 +1,7 @@
-"""What several test files share: configurations of windows, arrays, and memory layouts."""
+"""What several test files share: configurations of windows, arrays, memory layouts, skips."""
 
 import functools
+import os
 import sys
 from typing import NamedTuple
 
@@ -20,6 +21,15 @@ if not numba_error():
     from numba import config
 
     INTERPRETED = bool(config.DISABLE_JIT)  # kernels run as Python, and take minutes
+
+# -- what one system has and another has not --
+
+WINDOWS = os.name == "nt"
+links = pytest.mark.skipif(WINDOWS, reason="makes links: on Windows few users may")
+modes = pytest.mark.skipif(WINDOWS, reason="modes and owners of files, which POSIX alone has")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, as POSIX alone can")
+ctrl_c = pytest.mark.skipif(WINDOWS, reason="sends Ctrl-C to a process, as POSIX alone can")
+
 
 # -- convolutions and poolings to try --
 

@@ -24,6 +24,7 @@ itself, removes no statements, and has one list of tests for all modules.)
 import argparse
 import ast
 import bisect
+import contextlib
 import hashlib
 import itertools
 import json
@@ -32,7 +33,6 @@ import os
 import queue
 import random
 import re
-import resource
 import shutil
 import signal
 import sys
@@ -51,8 +51,7 @@ OUTPUT = "output.txt"  # of the last run, in its tree
 MEMORY = 16 << 30  # bytes of address space for a run
 PYTHON = {"NUMBA_DISABLE_JIT": "1"}  # kernels run as Python,
 KERNELS = "augment compiled running".split()  # in these tests: others would take an hour
-FORK = multiprocessing.get_context("forkserver")  # each run begins where these are imported
-FORK.set_forkserver_preload("numpy numba pytest matplotlib coverage".split())
+PRELOADED = "numpy numba pytest matplotlib coverage".split()  # where each run begins
 SETTINGS = """[run]
 data_file = {folder}/coverage
 parallel = true
@@ -102,6 +101,8 @@ class Chosen:
 
 def begin(tree, environment):
     """A new process that will run tests in `tree`: quiet, in a group of its own, limited."""
+    import resource  # not on Windows, which cannot fork, either
+
     os.setsid()
     os.chdir(tree)
     sys.path[:] = [str(tree), *(p for p in sys.path if p != str(ROOT))]
@@ -112,7 +113,8 @@ def begin(tree, environment):
     import numba
 
     numba.config.reload_config()
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    with contextlib.suppress(ValueError):  # macOS limits no memory
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for standard in (1, 2):
         os.dup2(os.open(tree / OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), standard)
 
@@ -159,7 +161,9 @@ def notice(tree, environment, functions):
 
 def run(target, tree, environment, *arguments, limit):
     """The exit code of target in a process of its own; None if it takes longer."""
-    process = FORK.Process(target=target, args=(tree, environment, *arguments))
+    fork = multiprocessing.get_context("forkserver")
+    fork.set_forkserver_preload(PRELOADED)
+    process = fork.Process(target=target, args=(tree, environment, *arguments))
     process.start()
     try:
         process.join(limit)
@@ -167,7 +171,7 @@ def run(target, tree, environment, *arguments, limit):
     finally:
         try:  # what the tests have started, too
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
+        except (ProcessLookupError, PermissionError):  # nothing is left; so says macOS
             process.kill()
         process.join()
 

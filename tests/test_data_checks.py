@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from cases import links
 from test_train import blobs, small_network
 
 import tinynet as tn
@@ -250,12 +251,10 @@ def test_seeds(seed, kind):
 def test_files_that_cannot_be_written(name, tmp_path):
     read_only = tmp_path / "read only"
     read_only.touch(0o444)
-    (tmp_path / "link").symlink_to(read_only)
     for path, kind in [
         (tmp_path / "no folder" / "file", FileNotFoundError),
         (tmp_path, OSError),
         (read_only, PermissionError),
-        (tmp_path / "link", PermissionError),
         ("", OSError),
         (3, TypeError),
         (b"file", TypeError),
@@ -263,9 +262,29 @@ def test_files_that_cannot_be_written(name, tmp_path):
         model = small_network()
         paths = {name: path}
         refused(lambda m=model, p=paths: tn.fit(m, X, Y, progress=False, **p), model, kind, name)
+    assert os.listdir(tmp_path) == ["read only"]
+
+
+@links
+@pytest.mark.parametrize("name", ["history_path", "checkpoint_path"])
+def test_a_link_to_a_file_that_cannot_be_written(name, tmp_path):
+    (tmp_path / "read only").touch(0o444)
+    (tmp_path / "link").symlink_to("read only")
+    model, paths = small_network(), {name: tmp_path / "link"}
+    refused(lambda: tn.fit(model, X, Y, progress=False, **paths), model, PermissionError, name)
     assert sorted(os.listdir(tmp_path)) == ["link", "read only"]
 
 
+@pytest.mark.parametrize("one, other", [("a", "a"), ("a", "folder/../a"), ("folder/a", "folder/a")])
+def test_one_file_for_two_by_its_name(one, other, tmp_path):
+    model = small_network()
+    (tmp_path / "folder").mkdir()
+    paths = dict(history_path=str(tmp_path / one), checkpoint_path=tmp_path / other)
+    words = "expected two files for history_path and checkpoint_path, got one"
+    refused(lambda: tn.fit(model, X, Y, **paths), model, ValueError, words)
+
+
+@links
 def test_one_file_for_two(tmp_path):
     model = small_network()
     (tmp_path / "folder").symlink_to(tmp_path)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import mnist
+from cases import ctrl_c, mnist
 from glyphs import GLYPHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -973,7 +973,7 @@ def test_a_port_that_is_none_is_refused(value, capsys):
     assert "--port" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends Ctrl-C as POSIX does")
+@ctrl_c
 def test_it_starts_by_one_command_and_ends_by_ctrl_c():
     process = subprocess.Popen(
         [sys.executable, EXAMPLES / "draw.py", "--no-browser"],

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+import types
 from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import INTERPRETED, mnist, needs_numba
+from cases import INTERPRETED, WINDOWS, ctrl_c, mnist, needs_numba
 
 import tinynet as tn
 
@@ -229,11 +230,18 @@ def test_two_runs_in_one_second_have_a_folder_each(tmp_path, monkeypatch):
         example.new_folder(options)
 
 
-def assert_same_weights(folder, other):
+def assert_same_run(folder, other):
+    """The same weights, and all that is in the history but for the seconds."""
     ours, theirs = (dict(np.load(run / "weights.npz")) for run in (folder, other))
     assert ours.keys() == theirs.keys()
     for name in ours:
         np.testing.assert_array_equal(ours[name], theirs[name], err_msg=name)
+    assert history(folder) == history(other)
+
+
+def history(folder):
+    with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+        return [{k: v for k, v in row.items() if k != "seconds"} for row in csv.DictReader(file)]
 
 
 @pytest.fixture
@@ -245,6 +253,7 @@ def whole(digits, tmp_path):
     return arguments, *(tmp_path / "whole").iterdir()
 
 
+@ctrl_c
 @pytest.mark.slow
 def test_a_stopped_run_goes_on_to_the_same_weights(whole, tmp_path):
     common, whole = whole
@@ -263,8 +272,12 @@ def test_a_stopped_run_goes_on_to_the_same_weights(whole, tmp_path):
     done = subprocess.run(again, shell=True, capture_output=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert f"Weights and history: {stopped}" in done.stdout
-    assert_same_weights(stopped, whole)
+    assert_same_run(stopped, whole)
 
+
+@pytest.mark.slow
+def test_what_cannot_be_gone_on_with(whole):
+    _, stopped = whole
     refused = mnist_lite("--resume", stopped, "--seed", 1)
     assert refused.returncode != 0 and "these differ: seed: 0 in the file, 1 here" in refused.stderr
     path = stopped / "checkpoint.npz"
@@ -286,9 +299,10 @@ def test_a_run_whose_pipe_was_closed_goes_on_to_the_same_weights(whole, tmp_path
         error = process.stderr.read()
     assert process.returncode == 1 and "Traceback" not in error and "ignored" not in error
     (piped,) = (tmp_path / "piped").iterdir()
-    assert "mnist_lite: stopped: [Errno 32] Broken pipe; to go on: " in error
+    why = "[Errno 22] Invalid argument" if WINDOWS else "[Errno 32] Broken pipe"
+    assert f"mnist_lite: stopped: {why}; to go on: " in error
     assert mnist_lite("--resume", piped).returncode == 0
-    assert_same_weights(piped, whole)
+    assert_same_run(piped, whole)
 
 
 @COMPILED
@@ -321,7 +335,7 @@ def test_killed_at_random_moments(digits, tmp_path):
         error = process.communicate()[1]
         assert process.returncode == 0, error
         (folder,) = out.iterdir()
-        assert_same_weights(folder, whole)
+        assert_same_run(folder, whole)
         # a kill within a save leaves what it had written, under a hidden name
         left = {path.name for path in folder.iterdir() if not fnmatch(path.name, ".*.tmp")}
         assert left == {"arguments.json", "checkpoint.npz", "history.csv", "weights.npz"}
@@ -363,7 +377,7 @@ def test_a_disk_that_fills(digits, tmp_path, small_disk):
     (small_disk / "of somebody else").unlink()
     done = mnist_lite("--resume", folder)
     assert done.returncode == 0, done.stderr
-    assert_same_weights(folder, whole)
+    assert_same_run(folder, whole)
 
 
 def test_help_names_every_option_and_default():
@@ -476,10 +490,35 @@ def test_benchmark_without_pytorch():
     assert "PyTorch" not in done.stdout
 
 
-def test_benchmark_counts_what_the_summary_counts():
+def load_benchmark():
     spec = importlib.util.spec_from_file_location("benchmark", EXAMPLES / "benchmark.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("system, of_a_megabyte", [("linux", 1024), ("darwin", 1024 * 1024)])
+def test_benchmark_knows_the_unit_of_memory(system, of_a_megabyte, monkeypatch):
+    usage = types.SimpleNamespace(ru_maxrss=300 * of_a_megabyte)
+    fake = types.SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda who: usage)
+    monkeypatch.setitem(sys.modules, "resource", fake)
+    benchmark = load_benchmark()
+    monkeypatch.setattr(benchmark, "sys", types.SimpleNamespace(platform=system))
+    assert benchmark.peak_megabytes() == 300
+
+
+def test_benchmark_says_where_memory_is_not_known(monkeypatch):
+    monkeypatch.setitem(sys.modules, "resource", None)  # as on Windows
+    assert load_benchmark().peak_megabytes() == "not known on this system"
+
+
+def test_benchmark_measures_this_process():
+    peak = load_benchmark().peak_megabytes()
+    assert peak == "not known on this system" if WINDOWS else 20 < peak < 100_000
+
+
+def test_benchmark_counts_what_the_summary_counts():
+    module = load_benchmark()
     counts = module.flop_counts("the 11,950-parameter network")
     summary = tn.summary(tn.models.mnist_lite(), (1, 28, 28))
     assert counts["eval"] == 2 * summary.multiply_adds

@@ -7,6 +7,7 @@ what the hint has to say.
 import functools
 import inspect
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -31,6 +32,8 @@ from tinynet.exercises.run import NotBegun, call, load
 from tinynet.exercises.task import in_dtype, named
 
 ROOT = Path(__file__).parent.parent
+# without it no program starts on Windows
+NEEDED = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 BLANKS = ROOT / "examples" / "exercises"
 WRONG = [(name, wrong) for name in NAMES for wrong in wrong_answers(name)]
 MANY = 10  # variants of a mistake: if there are more, they differ in a small number alone
@@ -524,7 +527,7 @@ def command(*arguments, folder):
     return subprocess.run(
         [sys.executable, "-m", "tinynet.exercise", *map(str, arguments)],
         cwd=folder,
-        env={"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONIOENCODING": "utf-8"},
+        env=NEEDED | {"PYTHONPATH": str(ROOT), "PATH": "", "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
         timeout=120,

@@ -96,6 +96,21 @@ def test_ablation_removes_one_ingredient_at_a_time(example, tmp_path, monkeypatc
     assert names[0] == "whole" and len(set(names)) == len(fits) > 3
 
 
+@COMPILED
+def test_a_run_that_cannot_be_kept_is_told(example, tmp_path, monkeypatch):
+    """As where a spreadsheet has the file open, on Windows: minutes of work are not lost."""
+    reproduce, experiment = example("reproduce"), example("experiment")
+    monkeypatch.setitem(tn.recipes.RECIPES, "quick", tn.recipes.QUICK | dict(epochs=1))
+
+    def refuse(path, row):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(experiment, "append", refuse)
+    words = "quick.csv'; the run .* kept: recipe quick, seed 3, epochs 1, last [0-9.]+, .* settings"
+    with pytest.raises(OSError, match=words):
+        reproduce.main(reproduce.parse(["quick", "--seeds", "3", "--out", str(tmp_path)]))
+
+
 def test_a_damaged_file_of_results_is_named(example, tmp_path):
     reproduce = example("reproduce")
     (tmp_path / "default.csv").write_text("recipe,seed\ndefault,0\n", encoding="utf-8")

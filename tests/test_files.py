@@ -4,15 +4,19 @@ import errno
 import os
 import socket
 import stat
+import time
+import types
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import WINDOWS, links, modes
 
 import tinynet as tn
+from tinynet import files
 from tinynet.files import write_atomic
 
-pytestmark = pytest.mark.skipif(os.name != "posix", reason="links and modes as POSIX has them")
+not_windows = pytest.mark.skipif(WINDOWS, reason="what stands among files in POSIX alone")
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -46,6 +50,7 @@ def umask():
 # -- links --
 
 
+@links
 @pytest.mark.parametrize("target", ["run7", "elsewhere/run7", "../{}/elsewhere/run7", "absolute"])
 @pytest.mark.parametrize("there", [True, False])
 def test_a_link_stays_and_its_target_is_replaced(tmp_path, target, there):
@@ -63,6 +68,7 @@ def test_a_link_stays_and_its_target_is_replaced(tmp_path, target, there):
     assert mode(file) == 0o600 or not there
 
 
+@links
 def test_a_chain_of_links_and_a_link_to_the_folder(tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "here").symlink_to("runs")
@@ -76,6 +82,7 @@ def test_a_chain_of_links_and_a_link_to_the_folder(tmp_path):
     assert [p for p in ("a", "b", "here", "runs/c") if not (tmp_path / p).is_symlink()] == []
 
 
+@links
 @pytest.mark.parametrize("links, words", [
     ({"w": "w"}, "w"),
     ({"w": "a", "a": "b", "b": "w"}, "w"),
@@ -108,6 +115,7 @@ def test_other_names_of_the_file_keep_the_old_one(tmp_path):
 # -- modes and owners --
 
 
+@modes
 @pytest.mark.parametrize("bits", [0o600, 0o640, 0o644, 0o664, 0o666, 0o700, 0o755, 0o622, 0o200])
 @pytest.mark.parametrize("mask", [0o000, 0o077])
 def test_the_mode_of_the_old_file_is_kept(tmp_path, umask, bits, mask):
@@ -121,6 +129,7 @@ def test_the_mode_of_the_old_file_is_kept(tmp_path, umask, bits, mask):
     assert path.read_bytes() == b"new"
 
 
+@modes
 @pytest.mark.parametrize("mask, bits", [(0o000, 0o666), (0o022, 0o644), (0o077, 0o600)])
 def test_a_new_file_has_the_usual_mode(tmp_path, umask, mask, bits):
     umask(mask)
@@ -128,6 +137,7 @@ def test_a_new_file_has_the_usual_mode(tmp_path, umask, mask, bits):
     assert mode(tmp_path / "w") == bits
 
 
+@modes
 @pytest.mark.parametrize("old", [0o600, 0o640, None])
 def test_until_it_is_complete_no_more_people_can_read_it(tmp_path, umask, monkeypatch, old):
     path, made, seen = tmp_path / "w", [], []
@@ -157,7 +167,8 @@ def test_a_read_only_file_is_refused(tmp_path, bits):
     written = []
     with pytest.raises(PermissionError, match="fit: expected a file that may be written, got .*w"):
         write_atomic(path, written.append, who="fit")
-    assert mode(path) == bits and written == [] and list(tmp_path.iterdir()) == [path]
+    assert mode(path) == (0o444 if WINDOWS else bits)
+    assert written == [] and list(tmp_path.iterdir()) == [path]
     path.chmod(0o600)
     assert path.read_bytes() == b"old"
 
@@ -189,6 +200,7 @@ def test_what_one_group_may_is_not_for_another(tmp_path, monkeypatch):
     assert path.read_bytes() == b"new" and mode(path) == 0o604
 
 
+@modes
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_that_may_not_be_written(tmp_path, there):
     folder = tmp_path / "folder"
@@ -216,7 +228,9 @@ def test_a_folder_that_may_not_be_written(tmp_path, there):
 # -- what is there otherwise --
 
 
-@pytest.mark.parametrize("kind", ["folder", "pipe", "socket", "device"])
+@pytest.mark.parametrize(
+    "kind", ["folder", *(pytest.param(k, marks=not_windows) for k in ("pipe", "socket", "device"))]
+)
 def test_what_is_no_file(tmp_path, monkeypatch, kind):
     monkeypatch.chdir(tmp_path)  # a socket's path must be short
     path = Path("w")
@@ -268,7 +282,7 @@ def test_kinds_of_what_is_no_path(path):
         put(path)
 
 
-@pytest.mark.parametrize("left", ["file", "link"])
+@pytest.mark.parametrize("left", ["file", pytest.param("link", marks=links)])
 def test_what_a_killed_process_left_over(tmp_path, left):
     """Its temporary file, under the name that this one will have, may even be a link."""
     (tmp_path / "precious").write_bytes(b"old")
@@ -279,8 +293,9 @@ def test_what_a_killed_process_left_over(tmp_path, left):
         (tmp_path / ".w.tmp").symlink_to("precious")
     (tmp_path / "w").touch()
     (tmp_path / "w").chmod(0o600)
+    bits = mode(tmp_path / "w")  # of which Windows has but one
     put(tmp_path / "w", temporary=".w.tmp")
-    assert (tmp_path / "w").read_bytes() == b"new" and mode(tmp_path / "w") == 0o600
+    assert (tmp_path / "w").read_bytes() == b"new" and mode(tmp_path / "w") == bits
     assert (tmp_path / "precious").read_bytes() == b"old" and not (tmp_path / "w").is_symlink()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["precious", "w"]
 
@@ -299,9 +314,100 @@ def test_a_write_that_stops(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path] and path.read_bytes() == b"old"
 
 
+# -- what another program has open --
+
+
+class Refusing:
+    """os.replace where another program has the file open, for so many tries."""
+
+    def __init__(self, tries):
+        self.tries, self.seen = tries, 0
+
+    def __call__(self, source, target):
+        self.seen += 1
+        if self.seen <= self.tries:
+            raise PermissionError(errno.EACCES, "Access is denied")
+        os.replace(source, target)
+
+
+def with_os(monkeypatch, **other):
+    """Let files.py, and nothing else, see os so."""
+    monkeypatch.setattr(files, "os", types.SimpleNamespace(**(vars(os) | other)))
+
+
+def test_windows_is_asked_again_for_about_a_second(tmp_path, monkeypatch):
+    path, replace = tmp_path / "w", Refusing(5)
+    path.write_bytes(b"old")
+    with_os(monkeypatch, name="nt", replace=replace)
+    started = time.perf_counter()
+    put(path)
+    assert path.read_bytes() == b"new" and replace.seen == 6
+    assert 0.2 < time.perf_counter() - started < files.PATIENCE == 1
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_then_it_says_that_another_program_may_have_the_file_open(tmp_path, monkeypatch):
+    path, replace = tmp_path / "history.csv", Refusing(10**6)
+    path.write_bytes(b"old")
+    with_os(monkeypatch, name="nt", replace=replace)
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    words = (
+        r"fit: expected .*, got .*history.csv, which another program .* open \(.* 0.1 s\); close"
+    )
+    with pytest.raises(PermissionError, match=words):
+        put(path, who="fit")
+    assert 2 < replace.seen < 30
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("system, number", [("posix", errno.EACCES), ("nt", errno.ENOSPC)])
+def test_other_refusals_are_told_at_once(tmp_path, monkeypatch, system, number):
+    tries = []
+
+    def refuse(source, target):
+        tries.append(target)
+        raise OSError(number, "this is why")
+
+    with_os(monkeypatch, name=system, replace=refuse)
+    with pytest.raises(OSError, match="this is why"):
+        put(tmp_path / "w")
+    assert len(tries) == 1 and list(tmp_path.iterdir()) == []
+
+
+def test_the_first_error_is_told_if_the_half_file_cannot_be_removed(tmp_path, monkeypatch):
+    """As where a virus scanner reads it."""
+    real = Path.unlink
+
+    def unlink(self, missing_ok=False):
+        if self.exists():
+            raise PermissionError(errno.EACCES, "held")
+        real(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    with pytest.raises(ZeroDivisionError):
+        write_atomic(tmp_path / "w", lambda file: 1 / 0)
+
+
+def test_a_file_that_this_process_reads(tmp_path, monkeypatch):
+    """POSIX replaces it, and who reads it keeps the old one; Windows refuses."""
+    path = tmp_path / "w"
+    path.write_bytes(b"old")
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
+    with open(path, "rb") as file:
+        if WINDOWS:
+            with pytest.raises(PermissionError, match="another program seems to have open"):
+                put(path)
+        else:
+            put(path)
+        assert file.read() == b"old"
+    put(path)
+    assert path.read_bytes() == b"new" and list(tmp_path.iterdir()) == [path]
+
+
 # -- the functions that write so --
 
 
+@links
 def test_save_over_what_is_there(tmp_path):
     real, link = tmp_path / "run7.npz", tmp_path / "latest.npz"
     tn.save(tn.Linear(2, 2, rng=0), real)
@@ -320,6 +426,7 @@ def test_save_over_what_is_there(tmp_path):
     assert tree(tmp_path) == before
 
 
+@links
 def test_history_and_checkpoint_of_fit(tmp_path):
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal((20, 4), np.float32), np.arange(20) % 2

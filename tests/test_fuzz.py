@@ -12,6 +12,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from cases import modes
 from test_checkpoint import fit
 from test_train import blobs, small_network
 
@@ -204,7 +205,7 @@ READERS = dict(
 
 
 @pytest.mark.parametrize("reader", READERS)
-@pytest.mark.parametrize("kind", ["folder", "no permission"])
+@pytest.mark.parametrize("kind", ["folder", pytest.param("no permission", marks=modes)])
 def test_nothing_to_read(reader, kind, tmp_path):
     if reader == "safetensors":
         pytest.importorskip("safetensors")

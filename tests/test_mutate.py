@@ -6,7 +6,7 @@ import random
 
 import mutate
 import pytest
-from cases import needs_numba
+from cases import forks, needs_numba
 from mutants import mutants, mutated
 
 FILES = sorted(
@@ -150,6 +150,7 @@ def test_g():
 
 
 @needs_numba
+@forks
 def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
     pytest.importorskip("coverage")
     for folder in ("tinynet", "tests"):
@@ -178,6 +179,7 @@ def test_a_mutant_is_noticed_or_not_and_the_copy_is_whole_again(tmp_path):
 
 
 @needs_numba
+@forks
 def test_tests_that_fail_without_a_mutant_end_it(tmp_path):
     pytest.importorskip("coverage")
     (tmp_path / "tests").mkdir()

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from cases import links, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -147,14 +148,17 @@ def test_what_cannot_be_exported(model, shape, error, words, tmp_path):
     ("read only.onnx", PermissionError, "read only.onnx, read-only"),
     ("model.npz", ValueError, r"ends in \.onnx, got model\.npz: what reads \.npz files"),
     ("model.PT", ValueError, r"ends in \.onnx, got model\.PT: what reads \.pt files"),
-    ("link.onnx", ValueError, r"ends in \.onnx, got weights\.npz"),
+    pytest.param(
+        "link.onnx", ValueError, r"ends in \.onnx, got weights\.npz", marks=links
+    ),
 ])  # fmt: skip
 def test_where_it_cannot_be_written(name, error, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.onnx").mkdir()
     (tmp_path / "read only.onnx").write_bytes(b"old")
     (tmp_path / "read only.onnx").chmod(0o444)
-    (tmp_path / "link.onnx").symlink_to("weights.npz")
+    if name == "link.onnx":
+        (tmp_path / name).symlink_to("weights.npz")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(error, match=words):
         tn.export_onnx(small(), name, (2, 12, 15))
@@ -252,6 +256,15 @@ def test_a_layer_that_stands_twice(tmp_path):
 
 
 def test_over_what_is_there(tmp_path):
+    path = tmp_path / "run7.onnx"
+    path.write_bytes(b"old")
+    tn.export_onnx(small(), path, (2, 12, 15))
+    assert run(path, np.zeros((1, 2, 12, 15), np.float32)).shape == (1, 5)
+
+
+@links
+@modes
+def test_over_a_link(tmp_path):
     path, link = tmp_path / "run7.onnx", tmp_path / "latest.onnx"
     path.write_bytes(b"old")
     path.chmod(0o600)

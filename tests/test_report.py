@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import mnist
+from cases import WINDOWS, mnist
 
 import tinynet as tn
 
 pytest.importorskip("matplotlib")
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+FOLDER = "some & 'digits'" if WINDOWS else "<some> & 'digits'"  # no name has < there
 VOID = {"meta", "img", "br"}  # tags that nothing closes
 
 
@@ -75,7 +76,7 @@ def write_idx(path, array):
 def run(tmp_path_factory):
     """A run of three epochs on a few digits: (its folder, its page, the test digits)."""
     root = tmp_path_factory.mktemp("report")
-    data = root / "<some> & 'digits'"
+    data = root / FOLDER
     data.mkdir()
     for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 40), strict=True):
         write_idx(data / f"{name}-images-idx3-ubyte", x[:n])
@@ -131,7 +132,7 @@ def test_its_numbers_are_those_of_the_run(run):
     settings = dict(page.tables["settings"])
     assert settings["epochs"] == "3" and settings["seed"] == "0" and settings["plain"] == "True"
     assert settings["augment"] == "None" and settings["recipe"] == "quick"
-    assert settings["data_dir"].endswith("<some> & 'digits'") and settings["run"] == folder.name
+    assert settings["data_dir"].endswith(FOLDER) and settings["run"] == folder.name
     assert settings["numpy"] == np.__version__ and settings["tinynet"] == tn.__version__
 
     header, *rows = page.tables["curves"]

@@ -10,7 +10,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from cases import INTERPRETED, normal, wide_network
+from cases import INTERPRETED, forks, normal, wide_network
 
 import tinynet as tn
 
@@ -125,7 +125,7 @@ def test_two_callers_at_once():
         np.testing.assert_array_equal(result, expected)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@forks
 def test_works_after_fork():
     network = tn.compile(wide_network(), threads=2)
     x = normal((4, 2, 9, 9))

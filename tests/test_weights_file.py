@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from cases import links, modes
 
 import tinynet as tn
 
@@ -144,7 +145,7 @@ def test_a_model_without_weights(tmp_path):
     refused(network(), tmp_path / "w.npz", "missing: 0.weight.npy")
 
 
-@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+@modes
 def test_permissions_are_the_usual_ones(tmp_path):
     umask = os.umask(0o027)
     try:
@@ -272,6 +273,7 @@ def test_the_shipped_weights_are_saved_as_the_same_bytes(tmp_path):
     assert (tmp_path / "w.npz").read_bytes() == tn.models.PRETRAINED.read_bytes()
 
 
+@links
 def test_a_link_to_a_file_of_another_format(tmp_path):
     """What would be written has the format that the link's name says, or .npz."""
     for link, target in [("latest", "run.safetensors"), ("w.npz", "run.pt"), ("new", "run.h5")]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import INTERPRETED
+from cases import INTERPRETED, forks, modes
 
 import tinynet as tn
 
+ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 PACKAGE = Path(tn.__file__).parent
 TRAIN = """
 import threading
@@ -72,11 +73,14 @@ def test_plain_layers_give_the_same_bits_for_any_number_of_threads():
     assert len({run(code, OPENBLAS_NUM_THREADS=str(n)) for n in (1, 2, 4, 8)}) == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="chooses a core, as Linux alone can")
 def test_on_one_core(expected):
     one = min(os.sched_getaffinity(0))
     assert run(PRINT, prefix=["taskset", "-c", str(one)]) == expected
 
 
+@modes
+@pytest.mark.skipif(ROOT and sys.platform != "linux", reason="root, who may write anywhere")
 def test_nowhere_to_write(expected, tmp_path):
     """A package that cannot be written, no home, no cache folder: kernels are compiled anew."""
     import shutil
@@ -87,7 +91,7 @@ def test_nowhere_to_write(expected, tmp_path):
     for path in [*sorted(root.rglob("*"), reverse=True), root]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     # root may write anything, but not without the capability
-    prefix = ["setpriv", "--bounding-set=-dac_override"] if os.geteuid() == 0 else []
+    prefix = ["setpriv", "--bounding-set=-dac_override"] if ROOT else []
     nowhere = str(root / "nowhere")
     environment = dict(HOME=nowhere, XDG_CACHE_HOME=nowhere, NUMBA_CACHE_DIR=None)
     code = "import os\nassert not os.access(tn.__path__[0], os.W_OK)\n" + PRINT
@@ -121,6 +125,7 @@ print('weights', results[0])
     assert run(code) == expected
 
 
+@forks
 def test_after_fork(expected):
     code = """
 import os, zlib

@@ -8,6 +8,7 @@ import contextlib
 import os
 import secrets
 import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +22,8 @@ FORMATS = frozenset(
         ".tgz .py .ipynb"
     ).split()
 )
+
+PATIENCE = 1.0  # seconds that another program may hold a file that is to be replaced
 
 
 def checked_path(path: str | os.PathLike, who: str) -> Path:
@@ -112,12 +115,34 @@ def write_atomic(
             write(file)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, target)
+        _replace(temporary, target, who)
     finally:
-        temporary.unlink(missing_ok=True)  # still there only if something failed
+        with contextlib.suppress(PermissionError):  # what failed before is what matters
+            temporary.unlink(missing_ok=True)  # still there only if something failed
     if os.name == "posix":
         with contextlib.suppress(PermissionError):  # a folder that may be written but not read
             _sync_folder(target.parent)
+
+
+def _replace(source, target, who):
+    """Move a file to its place.
+
+    Windows refuses while any program has open what stands there: a virus scanner or a backup for a
+    moment, a spreadsheet for as long as it shows it.
+    """
+    last = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return os.replace(source, target)
+        except PermissionError as error:
+            if os.name != "nt":
+                raise
+            if time.monotonic() >= last:
+                raise PermissionError(
+                    f"{who}: expected a file that may be replaced, got {target}, which another "
+                    f"program seems to have open (tried for {PATIENCE:g} s); close it there"
+                ) from error
+        time.sleep(PATIENCE / 20)
 
 
 def _make_alike(path, old):

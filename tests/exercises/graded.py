@@ -4,6 +4,7 @@ ROOT stands for the folder that holds tinynet's source, FOLDER for that in which
 lies; EXECUTABLE for Python.
 """
 
+import sys
 from typing import NamedTuple
 
 
@@ -248,5 +249,12 @@ HOSTILE = {
         says="setrlimit",
     ),
 }
+
+if sys.platform in ("win32", "darwin"):  # which limit no memory
+    del HOSTILE["eats_memory"]
+if sys.platform == "win32":  # which has no such functions, and other exit codes
+    del HOSTILE["forks"], HOSTILE["asks_for_more_time"]
+    says = f"its process ended (exit code {0xC0000005})"
+    HOSTILE["crashes"] = HOSTILE["crashes"]._replace(says=says)
 
 ANSWERS = HONEST | HOSTILE

@@ -9,6 +9,7 @@ import contextlib
 import functools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -64,7 +65,7 @@ def ask(files, function, calls, several, limits):
         "seconds": int(np.ceil(limits.seconds)) + 1,  # of CPU, should nobody be left to end it
         "megabytes": limits.megabytes,
     }
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as stdin:
+    with temporary_folder() as folder, tempfile.TemporaryFile() as stdin:
         for path in files:
             copy(path, Path(folder, path.name))
         os.chmod(folder, 0o755)  # for the user who runs it
@@ -72,6 +73,17 @@ def ask(files, function, calls, several, limits):
         stdin.seek(0)
         text, code = run(PROGRAM.read_text(encoding="utf-8"), folder, stdin, limits.seconds)
     return replies(text, code, len(calls))
+
+
+@contextlib.contextmanager
+def temporary_folder():
+    """A folder that is removed, if it can be: on Windows a process that was just ended may keep it
+    for a moment, which is no reason to stop grading."""
+    folder = tempfile.mkdtemp()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def copy(path, target):
@@ -113,9 +125,10 @@ def run(program, folder, stdin, seconds):
             process.wait(1)  # for its exit code, which ending it would change
     end(process)
     reader.join(1)
+    if not reader.is_alive():  # as it is while somebody else holds the pipe's other end
+        process.stdout.close()
     if late:
         raise Failed(f"it had not ended after {seconds:g} seconds")
-    process.stdout.close()
     if len(received[0]) > MOST_BYTES:
         raise Failed("it sends more than there is to say")
     return received[0], process.returncode
@@ -155,7 +168,7 @@ def other_user():
         nobody = pwd.getpwnam("nobody")
         user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         imports = f"import sys; sys.path.append({numpy_folder()!r}); import numpy"
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             os.chmod(folder, 0o755)
             command = [sys.executable, "-I", "-S", "-B", "-c", imports]
             subprocess.run(command, cwd=folder, check=True, capture_output=True, **user)
