@@ -6,6 +6,9 @@ import time
 from tqdm.auto import tqdm  # a widget in notebooks, text elsewhere
 from tqdm.std import tqdm as text_tqdm
 
+if sys.platform in ("emscripten", "wasi"):
+    tqdm.monitor_interval = 0  # what watches over slow bars is a thread, and there are none
+
 
 class Bar:
     """A bar of `total` steps, of which some are done: step(postfix) after each of the others; use
