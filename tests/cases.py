@@ -16,6 +16,9 @@ from tinynet.compiled.available import numba_error
 needs_numba = pytest.mark.skipif(bool(numba_error()), reason=f"compiles: {numba_error()}")
 WEBASSEMBLY = sys.platform in ("emscripten", "wasi")
 needs_threads = pytest.mark.skipif(WEBASSEMBLY, reason="no threads in WebAssembly")
+links = pytest.mark.skipif(WEBASSEMBLY, reason="no absolute links in WebAssembly")
+modes = pytest.mark.skipif(WEBASSEMBLY, reason="no modes of files in WebAssembly")
+needs_processes = pytest.mark.skipif(WEBASSEMBLY, reason="no processes in WebAssembly")
 INTERPRETED = False
 if not numba_error():
     from numba import config

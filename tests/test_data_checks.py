@@ -80,7 +80,7 @@ IMAGES = {
     "no images": (X[:0], ValueError, "got (0, 9, 6)"),
     "no pixels": (X[:, :0], ValueError, "got (20, 0, 6)"),
     "no axis": (FLOAT[:, 0, 0, 0], ValueError, "expected images (N, …), N ≥ 1, got (20,)"),
-    "int64": (X.astype(int), TypeError, "of uint8, float32 or float64, got int64"),
+    "int64": (X.astype(np.int64), TypeError, "of uint8, float32 or float64, got int64"),
     "bool": (X > 9, TypeError, "got bool"),
     "float16": (FLOAT.astype(np.float16), TypeError, "got float16"),
     "objects": (FLOAT.astype(object), TypeError, "got object"),

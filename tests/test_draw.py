@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import ctrl_c, mnist
+from cases import WEBASSEMBLY, ctrl_c, mnist
 from glyphs import GLYPHS
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -697,6 +697,8 @@ def test_a_part_without_a_folder_is_refused(capsys):
 
 @contextmanager
 def serving(*arguments):
+    if WEBASSEMBLY:
+        pytest.skip("no sockets in WebAssembly")
     server = draw.Server(0, *arguments)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import WINDOWS, links
+from cases import WINDOWS, links, needs_processes
 from exercises.answers import NAMES, SOLUTIONS, solutions
 from exercises.graded import ANSWERS, HONEST, HOSTILE, RIGHT
 
@@ -127,6 +127,7 @@ def test_the_order_of_the_tries_tells_nothing_and_comes_from_the_seed():
 # -- points --
 
 
+@needs_processes
 def test_answers_get_their_points_as_the_readme_shows_them(tmp_path, capsys):
     names = {"ann": "right", "bob": "forward_only", "cy": "wrong_at_zero"}
     names["dee"] = "exits_when_loaded"
@@ -140,6 +141,7 @@ def test_answers_get_their_points_as_the_readme_shows_them(tmp_path, capsys):
     assert graded[0] == graded[1] and points_of(graded[0]) == (10, 7.5)
 
 
+@needs_processes
 def test_answers_learnt_by_heart_get_nothing(tmp_path):
     known = {
         (a := case.arguments["x"].astype(dtype)).tobytes().hex(): np.maximum(a, 0).tobytes().hex()
@@ -161,6 +163,7 @@ def test_answers_learnt_by_heart_get_nothing(tmp_path):
     assert "wrong in 8 of 8 tries; “a few values”, with other numbers" in graded.parts[0].word
 
 
+@needs_processes
 def test_a_file_may_import_another_beside_it_but_not_another_students(tmp_path):
     home = tmp_path / "ann"
     home.mkdir()
@@ -365,6 +368,7 @@ def test_a_folder_with_nothing_to_grade_is_refused(tmp_path):
 # -- the command --
 
 
+@needs_processes
 def test_a_table_json_and_what_gradescope_wants(tmp_path, capsys):
     home = hand_in(tmp_path, {"ann": ANSWERS["forward_only"]}) / "ann"
     reports = tmp_path / "points.json", tmp_path / "results.json"

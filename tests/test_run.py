@@ -90,9 +90,9 @@ def test_steps_beyond_the_schedule_are_refused():
     _, sgd, schedule, average = parts()
     for steps in (-1, 11):
         with pytest.raises(ValueError, match=rf"expected steps in 0 … 10, got {steps}"):
-            schedule.load_state_dict({"steps": np.array(steps)})
+            schedule.load_state_dict({"steps": np.array(steps, np.int64)})
     with pytest.raises(ValueError, match="WeightAverage: expected steps ≥ 0, got -1"):
-        average.load_state_dict(average.state_dict() | {"steps": np.array(-1)})
+        average.load_state_dict(average.state_dict() | {"steps": np.array(-1, np.int64)})
     assert schedule.steps == average.steps == 0
 
 

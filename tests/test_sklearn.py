@@ -8,7 +8,7 @@ from inspect import signature
 
 import numpy as np
 import pytest
-from cases import INTERPRETED
+from cases import INTERPRETED, WEBASSEMBLY
 
 import tinynet as tn
 
@@ -29,6 +29,7 @@ def classifier(**settings):
     return NetworkClassifier(**{"random_state": 0, **settings})
 
 
+@pytest.mark.skipif(WEBASSEMBLY, reason="scikit-learn maps files, which WebAssembly cannot")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_estimator_checks():
     from sklearn.utils.estimator_checks import check_estimator

@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 import pytest
 from broken import ANSWERS, ERRORS, HARMLESS, Own
+from cases import needs_threads
 
 import tinynet as tn
 from tinynet import passes
@@ -429,6 +430,7 @@ class Slow(tn.Layer):
         return dy.copy()
 
 
+@needs_threads
 @pytest.mark.parametrize("compiled", [False, True])
 @pytest.mark.parametrize("training", [False, True])
 def test_threads_that_evaluate_get_right_answers(compiled, training):
@@ -448,6 +450,7 @@ def test_threads_that_evaluate_get_right_answers(compiled, training):
         np.testing.assert_array_equal(array, before[key])
 
 
+@needs_threads
 @pytest.mark.parametrize("compiled", [False, True])
 def test_forward_in_evaluation_mode_from_threads(compiled):
     model = network().eval()
@@ -460,6 +463,7 @@ def test_forward_in_evaluation_mode_from_threads(compiled):
         np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
+@needs_threads
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_second_thread_that_trains_is_refused(compiled):
     refused = threading.Semaphore(0)
@@ -484,6 +488,7 @@ def test_a_second_thread_that_trains_is_refused(compiled):
     assert not isinstance(run(net), str)  # afterwards it is anyone's
 
 
+@needs_threads
 @pytest.mark.parametrize("compiled", [False, True])
 def test_training_goes_on_while_others_evaluate(compiled):
     model = network()
@@ -506,6 +511,7 @@ def test_training_goes_on_while_others_evaluate(compiled):
         np.testing.assert_array_equal(array, alone.state_dict()[key])
 
 
+@needs_threads
 def test_backward_in_another_thread_is_refused():
     for net in (network(), tn.compile(network()), tn.Conv2d(2, 3, 3, rng=0)):
         y = net(X)
@@ -513,6 +519,7 @@ def test_backward_in_another_thread_is_refused():
         assert isinstance(answer, RuntimeError) and "another thread" in str(answer)
 
 
+@needs_threads
 def test_eight_threads_evaluate_while_layers_are_swapped():
     model = network().eval()
     fast = tn.compile(model)
@@ -542,6 +549,7 @@ def test_eight_threads_evaluate_while_layers_are_swapped():
             np.testing.assert_allclose(y, expected, atol=1e-4)
 
 
+@needs_threads
 def test_a_layer_that_waits_for_its_own_parts_elsewhere_is_told(monkeypatch):
     monkeypatch.setattr("tinynet.passes.LONGEST", 0.2)
 
@@ -564,6 +572,7 @@ def test_a_layer_that_waits_for_its_own_parts_elsewhere_is_told(monkeypatch):
     assert model[0].parts[0](X).shape == X.shape
 
 
+@needs_threads
 def test_loading_weights_waits_for_a_pass():
     model = network().eval()
     other = network().eval()
@@ -678,7 +687,8 @@ def test_parts_are_found_trained_saved_counted_checked_and_switched(name, compil
     x, y = normal((64, 2, 8, 8)), np.arange(64) % 10
     tn.fit(net, x, y, epochs=1, batch_size=16, progress=False)
     after = net.state_dict()
-    assert not any(np.array_equal(before[key], after[key]) for key in own)
+    weights = own[::2]  # the gradient of a bias before a BatchNorm is rounding, or 0
+    assert not any(np.array_equal(before[key], after[key]) for key in weights)
     tn.evaluate(net, x, y)
     for key, array in net.state_dict().items():
         np.testing.assert_array_equal(array, after[key])

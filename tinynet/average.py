@@ -81,7 +81,7 @@ class WeightAverage:
     def state_dict(self) -> dict:
         """{name: array}: copies of the averaged arrays, and how many steps they are of."""
         arrays = {str(i): mean.copy() for i, mean in enumerate(self.average)}
-        return arrays | {"steps": np.array(self.steps)}
+        return arrays | {"steps": np.array(self.steps, np.int64)}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from what state_dict gave: ValueError, and nothing loaded, if it does not fit."""

@@ -8,10 +8,13 @@ import contextlib
 import os
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
+
+WASI = sys.platform == "wasi"  # has no modes and owners of files, and cannot sync folders
 
 # Endings that promise a format to whoever reads the file next.
 FORMATS = frozenset(
@@ -71,7 +74,7 @@ def check_place(path: str | os.PathLike, who: str) -> Path:
     if mode is not None and not stat.S_ISREG(mode):  # a move would replace even /dev/null
         raise FileExistsError(f"{who}: expected a file to write, got {path}, which is not a file")
     # root may write anything, hence the owner's bit, too
-    if mode is not None and not (mode & stat.S_IWUSR and _may(target, os.W_OK)):
+    if mode is not None and not ((WASI or mode & stat.S_IWUSR) and _may(target, os.W_OK)):
         raise PermissionError(f"{who}: expected a file that may be written, got {path}, read-only")
     if not _may(target.parent, os.W_OK | os.X_OK):
         raise PermissionError(
@@ -110,7 +113,7 @@ def write_atomic(
         with open(
             temporary, "wb", opener=lambda name, flags: os.open(name, flags | os.O_EXCL, create)
         ) as file:
-            if old is not None:
+            if old is not None and not WASI:
                 _make_alike(temporary, old)
             write(file)
             file.flush()
@@ -119,7 +122,7 @@ def write_atomic(
     finally:
         with contextlib.suppress(PermissionError):  # what failed before is what matters
             temporary.unlink(missing_ok=True)  # still there only if something failed
-    if os.name == "posix":
+    if os.name == "posix" and not WASI:
         with contextlib.suppress(PermissionError):  # a folder that may be written but not read
             _sync_folder(target.parent)
 

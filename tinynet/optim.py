@@ -237,7 +237,7 @@ class OneCycleLR:
 
     def state_dict(self) -> dict:
         """{"steps": how many were taken}; rate and momentum follow from it."""
-        return {"steps": np.array(self.steps)}
+        return {"steps": np.array(self.steps, np.int64)}
 
     def load_state_dict(self, state: dict) -> None:
         """Go on from what state_dict gave: ValueError, and nothing changed, if it does not fit."""

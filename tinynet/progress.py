@@ -8,6 +8,9 @@ from tqdm.std import tqdm as text_tqdm
 
 from .printing import BAR, shows
 
+if sys.platform in ("emscripten", "wasi"):
+    tqdm.monitor_interval = 0  # what watches over slow bars is a thread, and there are none
+
 
 class Bar:
     """A bar of `total` steps, of which some are done: step(postfix) after each of the others; use
