@@ -269,8 +269,15 @@ def test_a_file_that_save_once_wrote_under_another_name(tmp_path, name):
 
 
 def test_the_shipped_weights_are_saved_as_the_same_bytes(tmp_path):
+    """But for the headers around them, which 3.11.2 and 3.11.7 do not write alike."""
     tn.save(tn.models.mnist_lite(pretrained=True), tmp_path / "w.npz")
-    assert (tmp_path / "w.npz").read_bytes() == tn.models.PRETRAINED.read_bytes()
+    assert contents(tmp_path / "w.npz") == contents(tn.models.PRETRAINED)
+
+
+def contents(path):
+    """What a zip archive holds, in order."""
+    with zipfile.ZipFile(path) as archive:
+        return [(e.filename, e.date_time, archive.read(e)) for e in archive.infolist()]
 
 
 @links
