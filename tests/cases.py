@@ -16,8 +16,6 @@ from tinynet.compiled.available import numba_error
 needs_numba = pytest.mark.skipif(bool(numba_error()), reason=f"compiles: {numba_error()}")
 WEBASSEMBLY = sys.platform in ("emscripten", "wasi")
 needs_threads = pytest.mark.skipif(WEBASSEMBLY, reason="no threads in WebAssembly")
-links = pytest.mark.skipif(WEBASSEMBLY, reason="no absolute links in WebAssembly")
-modes = pytest.mark.skipif(WEBASSEMBLY, reason="no modes of files in WebAssembly")
 needs_processes = pytest.mark.skipif(WEBASSEMBLY, reason="no processes in WebAssembly")
 INTERPRETED = False
 if not numba_error():
@@ -28,8 +26,9 @@ if not numba_error():
 # -- what one system has and another has not --
 
 WINDOWS = os.name == "nt"
-links = pytest.mark.skipif(WINDOWS, reason="makes links: on Windows few users may")
-modes = pytest.mark.skipif(WINDOWS, reason="modes and owners of files, which POSIX alone has")
+OTHER_FILES = WINDOWS or WEBASSEMBLY  # than those of POSIX
+links = pytest.mark.skipif(OTHER_FILES, reason="makes links, as POSIX's users may")
+modes = pytest.mark.skipif(OTHER_FILES, reason="modes and owners of files, which POSIX alone has")
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, as POSIX alone can")
 ctrl_c = pytest.mark.skipif(WINDOWS, reason="sends Ctrl-C to a process, as POSIX alone can")
 

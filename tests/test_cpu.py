@@ -4,13 +4,14 @@ import os
 import subprocess
 import sys
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
 import pytest
-from llvmlite import ir
 
-from tinynet.compiled import cpu, threads
+numba = pytest.importorskip("numba")
+import llvmlite.binding as llvm  # noqa: E402
+from llvmlite import ir  # noqa: E402
+
+from tinynet.compiled import cpu, threads  # noqa: E402
 
 X86 = ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc", "x86_64-apple-darwin22.1.0"]
 X86 += ["i686-pc-windows-msvc"]

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import links
+from cases import WEBASSEMBLY, links
 from test_train import blobs, small_network
 
 import tinynet as tn
@@ -254,7 +254,7 @@ def test_files_that_cannot_be_written(name, tmp_path):
     for path, kind in [
         (tmp_path / "no folder" / "file", FileNotFoundError),
         (tmp_path, OSError),
-        (read_only, PermissionError),
+        *([] if WEBASSEMBLY else [(read_only, PermissionError)]),  # has no such files
         ("", OSError),
         (3, TypeError),
         (b"file", TypeError),

@@ -211,6 +211,7 @@ def as_on_windows(tmp_path, monkeypatch):
     asking.other_user.cache_clear()
 
 
+@needs_processes
 @pytest.mark.parametrize(
     "name", ["right", "endless", "runs_python", "removes_files", "writes_files"]
 )
@@ -223,6 +224,7 @@ def test_what_windows_lacks_is_not_needed(name, tmp_path, as_on_windows):
     assert [path.name for path in (tmp_path / name).iterdir()] == ["relu.py"]
 
 
+@needs_processes
 def test_a_folder_that_a_process_still_has_stays(tmp_path, monkeypatch):
     """As on Windows, where one that was ended may take a moment; the grading goes on."""
     hand_in(tmp_path, {"ann": ANSWERS["right"]})
