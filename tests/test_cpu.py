@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
-import llvmlite.binding as llvm
-import numba
 import numpy as np
 import pytest
+
+pytest.importorskip("numba")
+import llvmlite.binding as llvm
+import numba
 from llvmlite import ir
 
 from tinynet.compiled import cpu, threads

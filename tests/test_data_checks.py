@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import links
+from cases import WEBASSEMBLY, links
 from test_train import blobs, small_network
 
 import tinynet as tn
@@ -247,6 +247,7 @@ def test_seeds(seed, kind):
     np.testing.assert_array_equal(same[0][0].weight.data, same[1][0].weight.data)
 
 
+@pytest.mark.skipif(WEBASSEMBLY, reason="no modes of files in WebAssembly")
 @pytest.mark.parametrize("name", ["history_path", "checkpoint_path"])
 def test_files_that_cannot_be_written(name, tmp_path):
     read_only = tmp_path / "read only"
