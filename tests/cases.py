@@ -12,25 +12,24 @@ from hypothesis import strategies as st
 import tinynet as tn
 from tinynet.compiled.available import numba_error
 
-# of what compiles in other code than its own; what calls tn.compile is skipped by conftest.py
-needs_numba = pytest.mark.skipif(bool(numba_error()), reason=f"compiles: {numba_error()}")
-WEBASSEMBLY = sys.platform in ("emscripten", "wasi")
+# -- what one system has and another has not --
+
+WINDOWS, WEBASSEMBLY = os.name == "nt", sys.platform in ("emscripten", "wasi")
+LIMITED = WINDOWS or WEBASSEMBLY
+links = pytest.mark.skipif(LIMITED, reason="makes links, which few may on Windows or WebAssembly")
+modes = pytest.mark.skipif(LIMITED, reason="modes and owners of files, which POSIX alone has")
 needs_threads = pytest.mark.skipif(WEBASSEMBLY, reason="no threads in WebAssembly")
 needs_processes = pytest.mark.skipif(WEBASSEMBLY, reason="no processes in WebAssembly")
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, as POSIX alone can")
+ctrl_c = pytest.mark.skipif(WINDOWS, reason="sends Ctrl-C to a process, as POSIX alone can")
+
+# of what compiles in other code than its own; what calls tn.compile is skipped by conftest.py
+needs_numba = pytest.mark.skipif(bool(numba_error()), reason=f"compiles: {numba_error()}")
 INTERPRETED = False
 if not numba_error():
     from numba import config
 
     INTERPRETED = bool(config.DISABLE_JIT)  # kernels run as Python, and take minutes
-
-# -- what one system has and another has not --
-
-WINDOWS = os.name == "nt"
-OTHER_FILES = WINDOWS or WEBASSEMBLY  # than those of POSIX
-links = pytest.mark.skipif(OTHER_FILES, reason="makes links, as POSIX's users may")
-modes = pytest.mark.skipif(OTHER_FILES, reason="modes and owners of files, which POSIX alone has")
-forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="forks, as POSIX alone can")
-ctrl_c = pytest.mark.skipif(WINDOWS, reason="sends Ctrl-C to a process, as POSIX alone can")
 
 
 # -- convolutions and poolings to try --

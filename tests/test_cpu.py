@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 
-numba = pytest.importorskip("numba")
-import llvmlite.binding as llvm  # noqa: E402
-from llvmlite import ir  # noqa: E402
+pytest.importorskip("numba")
+import llvmlite.binding as llvm
+import numba
+from llvmlite import ir
 
-from tinynet.compiled import cpu, threads  # noqa: E402
+from tinynet.compiled import cpu, threads
 
 X86 = ["x86_64-unknown-linux-gnu", "x86_64-pc-windows-msvc", "x86_64-apple-darwin22.1.0"]
 X86 += ["i686-pc-windows-msvc"]

@@ -96,6 +96,7 @@ def test_ablation_removes_one_ingredient_at_a_time(example, tmp_path, monkeypatc
     assert names[0] == "whole" and len(set(names)) == len(fits) > 3
 
 
+@needs_numba
 @COMPILED
 def test_a_run_that_cannot_be_kept_is_told(example, tmp_path, monkeypatch):
     """As where a spreadsheet has the file open, on Windows: minutes of work are not lost."""

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import WEBASSEMBLY, WINDOWS, links, modes
+from cases import LIMITED, WEBASSEMBLY, WINDOWS, links, modes
 
 import tinynet as tn
 from tinynet import files
 from tinynet.files import write_atomic
 
-not_windows = pytest.mark.skipif(WINDOWS, reason="what stands among files in POSIX alone")
-of_posix = pytest.mark.skipif(WEBASSEMBLY, reason="no such files in WebAssembly")
+of_posix = pytest.mark.skipif(LIMITED, reason="what POSIX alone has among files")
 ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
 
@@ -159,7 +158,7 @@ def test_until_it_is_complete_no_more_people_can_read_it(tmp_path, umask, monkey
     assert seen == [mode(path)] == [0o640 if old is None else old]
 
 
-@modes
+@pytest.mark.skipif(WEBASSEMBLY, reason="no modes of files in WebAssembly")
 @pytest.mark.parametrize("bits", [0o444, 0o400, 0o440, 0o555, 0o000, 0o044, 0o464])
 def test_a_read_only_file_is_refused(tmp_path, bits):
     """For root, too, who may write anything: read-only is what its owner has said."""
@@ -234,7 +233,7 @@ def test_a_folder_that_may_not_be_written(tmp_path, there):
     "kind",
     [
         "folder",
-        *(pytest.param(k, marks=[not_windows, of_posix]) for k in ("pipe", "socket", "device")),
+        *(pytest.param(k, marks=of_posix) for k in ("pipe", "socket", "device")),
     ],
 )
 def test_what_is_no_file(tmp_path, monkeypatch, kind):
