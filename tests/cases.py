@@ -164,6 +164,21 @@ def mnist():
     return parts
 
 
+def write_idx(path, array):
+    """An array of uint8 as an IDX file."""
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
+
+
+def write_digits(folder, train, test):
+    """A new folder with so many of the real digits, in raw IDX files; returns it."""
+    folder.mkdir()
+    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (train, test), strict=True):
+        write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
+        write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
+    return folder
+
+
 def tolerance(dtype):
     """For sums of some hundred terms of size 1."""
     return {"rtol": 1e-4, "atol": 1e-4} if dtype == np.float32 else {"rtol": 1e-11, "atol": 1e-11}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import INTERPRETED, LIMITED, WINDOWS, ctrl_c, mnist, needs_numba
+from cases import INTERPRETED, LIMITED, WINDOWS, ctrl_c, needs_numba, write_digits, write_idx
 
 import tinynet as tn
 
@@ -39,20 +39,10 @@ def percent(text):
     return float(text.rstrip("%"))
 
 
-def write_idx(path, array):
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
-
-
 @pytest.fixture
 def digits(tmp_path):
     """A folder with 60 and 30 of the real digits, in raw IDX files."""
-    folder = tmp_path / "some digits"
-    folder.mkdir()
-    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 30), strict=True):
-        write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
-        write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
-    return folder
+    return write_digits(tmp_path / "some digits", 60, 30)
 
 
 COMPILED = pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted")

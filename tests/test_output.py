@@ -17,9 +17,8 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from cases import mnist
+from cases import write_digits
 from exercises.answers import SOLUTIONS
-from test_examples import write_idx
 
 from tinynet import printing
 from tinynet.printing import spelled
@@ -484,12 +483,7 @@ def test_a_program_without_stdout_ends_as_others_do(monkeypatch):
 @pytest.fixture
 def digits(tmp_path):
     """A folder with a few of the real digits."""
-    folder = tmp_path / "é日本"
-    folder.mkdir()
-    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 30), strict=True):
-        write_idx(folder / f"{name}-images-idx3-ubyte", x[:n])
-        write_idx(folder / f"{name}-labels-idx1-ubyte", y[:n])
-    return folder
+    return write_digits(tmp_path / "é日本", 60, 30)
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import WINDOWS, mnist
+from cases import WINDOWS, write_digits, write_idx
 
 import tinynet as tn
 
@@ -67,20 +67,11 @@ class Page(HTMLParser):
             self.text[self.section].append(data.strip())
 
 
-def write_idx(path, array):
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    path.write_bytes(bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes())
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of three epochs on a few digits: (its folder, its page, the test digits)."""
     root = tmp_path_factory.mktemp("report")
-    data = root / FOLDER
-    data.mkdir()
-    for (x, y), name, n in zip(mnist(), ("train", "t10k"), (60, 40), strict=True):
-        write_idx(data / f"{name}-images-idx3-ubyte", x[:n])
-        write_idx(data / f"{name}-labels-idx1-ubyte", y[:n])
+    data = write_digits(root / FOLDER, 60, 40)
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLES)
         mnist_lite = importlib.import_module("mnist_lite")

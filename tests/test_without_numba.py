@@ -51,7 +51,7 @@ def python(*arguments):
     path = os.pathsep.join([str(ROOT / "tests" / "without_numba"), str(ROOT)])
     return subprocess.run(
         [sys.executable, "-W", "error", *map(str, arguments)],
-        env=os.environ | {"PYTHONPATH": path, "PYTHONIOENCODING": "utf-8"},
+        env=os.environ | {"PYTHONPATH": path},
         capture_output=True,
         encoding="utf-8",
     )
