@@ -36,7 +36,7 @@ def parse(arguments=None):
 
 def main(options):
     need("jupytext", "math_core", "nbclient", "nbconvert", "pdoc", "sklearn")
-    from docs_site.build import build
+    from parts.docs_site.build import build
 
     build(options.out, options.lessons)
 

@@ -8,10 +8,10 @@ With --keep the page has a button for each digit: it adds the drawing, as the ne
 data set in that folder, which `tn.datasets.mnist("my_hand")` reads. That takes two parts: digits to
 train with, and, drawn in a sitting of their own with --part test, digits to test on.
 
-The page is in examples/draw_page/: index.html, style.css and the *.js are what the browser runs,
-ink.py makes a digit of MNIST of the strokes, look.py computes what is shown, explain.py works out
-one pixel, keep.py writes the data set. This file is the server between them. It is for this machine
-alone: it listens on 127.0.0.1, and answers the page that it served itself and no other.
+The page is in examples/parts/draw_page/: index.html, style.css and the *.js are what the browser
+runs, ink.py makes a digit of MNIST of the strokes, look.py computes what is shown, explain.py works
+out one pixel, keep.py writes the data set. This file is the server between them. It is for this
+machine alone: it listens on 127.0.0.1, and answers the page that it served itself and no other.
 """
 
 import argparse
@@ -26,12 +26,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from draw_page.keep import PREFIX, Kept
-from draw_page.look import Look, as_bytes
+from parts.draw_page.keep import PREFIX, Kept
+from parts.draw_page.look import Look, as_bytes
 
 from tinynet.printing import ending_quietly
 
-FOLDER = Path(__file__).resolve().parent / "draw_page"
+FOLDER = Path(__file__).resolve().parent / "parts" / "draw_page"
 FILES = {  # all that can be asked for with GET: no path is made of an address
     "/": ("index.html", "text/html; charset=utf-8"),
     "/style.css": ("style.css", "text/css; charset=utf-8"),
@@ -42,7 +42,7 @@ FILES = {  # all that can be asked for with GET: no path is made of an address
 }
 LESSONS = ("01_forward", "02_loss", "04_convolution", "05_pooling", "06_batchnorm")
 FILES |= {  # which the page links to
-    f"/{name}.py": (f"../lessons/{name}.py", "text/plain; charset=utf-8") for name in LESSONS
+    f"/{name}.py": (f"../../lessons/{name}.py", "text/plain; charset=utf-8") for name in LESSONS
 }
 MOST_BYTES = 128 * 1024  # of a question: the most points that a drawing may have, and some more
 HEADERS = {

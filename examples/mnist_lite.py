@@ -28,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-import shell
+from parts import shell
 
 RECIPES = ["default", "best", "quick"]  # of tinynet.recipes, which is not imported here: `main`
 # first says how many threads NumPy may use
@@ -98,7 +98,7 @@ def main(options):
 
     if options.report:
         try:
-            import report
+            from parts import report
         except ImportError:
             sys.exit("mnist_lite: --report needs matplotlib: pip install matplotlib")
 

@@ -51,7 +51,7 @@ def made():
     for package in PACKAGES:
         pytest.importorskip(package)
     sys.path.insert(0, str(EXAMPLES))
-    from docs_site import build, convert, pages, text
+    from parts.docs_site import build, convert, pages, text
 
     return types.SimpleNamespace(build=build, convert=convert, pages=pages, text=text)
 
@@ -168,7 +168,7 @@ def test_colours_can_be_read(made, night):
     from pygments.lexers import PythonLexer
     from pygments.token import Whitespace
 
-    css = (EXAMPLES / "docs_site" / "style.css").read_text(encoding="utf-8")
+    css = (EXAMPLES / "parts" / "docs_site" / "style.css").read_text(encoding="utf-8")
     pairs = re.findall(r"--(\w+): light-dark\((#\w+), (#\w+)\)", css)
     colours = {name: values[night] for name, *values in pairs}
     for name in ("ink", "quiet", "link"):

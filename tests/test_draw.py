@@ -31,10 +31,10 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 import draw  # noqa: E402
-from draw_page import ink  # noqa: E402
-from draw_page.explain import explain  # noqa: E402
-from draw_page.keep import MARK, Kept, as_idx  # noqa: E402
-from draw_page.look import Look, Mistakes, activations, as_bytes, pixel_gradient  # noqa: E402
+from parts.draw_page import ink  # noqa: E402
+from parts.draw_page.explain import explain  # noqa: E402
+from parts.draw_page.keep import MARK, Kept, as_idx  # noqa: E402
+from parts.draw_page.look import Look, Mistakes, activations, as_bytes, pixel_gradient  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -760,7 +760,7 @@ def test_two_questions_go_over_one_connection(server):
 
 
 def test_all_files_are_served_under_a_strict_policy(server):
-    folder = EXAMPLES / "draw_page"
+    folder = EXAMPLES / "parts" / "draw_page"
     for path, (name, kind) in draw.FILES.items():
         status, headers, body = ask(server, None, path, "GET")
         assert status == 200, path

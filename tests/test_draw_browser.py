@@ -26,9 +26,9 @@ from tinynet.train import as_input
 sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
 
 import draw
-from draw_page.ink import digit_of
-from draw_page.keep import Kept
-from draw_page.look import Look
+from parts.draw_page.ink import digit_of
+from parts.draw_page.keep import Kept
+from parts.draw_page.look import Look
 
 pytestmark = pytest.mark.slow
 

@@ -1,4 +1,4 @@
-"""examples/reproduce.py, search.py and pictures.py, on a few digits."""
+"""examples/research/reproduce.py, search.py and pictures.py, on a few digits."""
 
 import csv
 import importlib
@@ -22,7 +22,7 @@ def example(monkeypatch):
     monkeypatch.setattr(tn.datasets, "mnist", lambda: few)
     hold_out = tn.datasets.hold_out
     monkeypatch.setattr(tn.datasets, "hold_out", lambda x, y: hold_out(x, y, 10))
-    monkeypatch.syspath_prepend(EXAMPLES)
+    monkeypatch.syspath_prepend(EXAMPLES / "research")
     return importlib.import_module
 
 

@@ -415,7 +415,7 @@ UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
         (["-m", "tinynet.exercise"], {}, False),  # noticed when Python ends
         (["-m", "tinynet.exercise"], UNBUFFERED, False),  # noticed by the first line
         (["-m", "tinynet.exercise", "--help"], {}, False),
-        ([EXAMPLES / "reproduce.py", "default", "--table"], {}, True),
+        ([EXAMPLES / "research" / "reproduce.py", "default", "--table"], {}, True),
         ([EXAMPLES / "mnist_lite.py", "--plain", "--out", "OUT"], UNBUFFERED, False),
     ],
     ids=["at the end", "first line", "help", "table, stderr too", "training"],
@@ -506,10 +506,11 @@ def test_training_and_its_report(encoding, digits, tmp_path):
 def test_tables_and_pictures(encoding, tmp_path):
     folder = tmp_path / "results é日"
     shutil.copytree(EXAMPLES / "results", folder)
-    for arguments in (["reproduce.py", "default"], ["search.py"]):
-        said, _ = run(encoding, EXAMPLES / arguments[0], *arguments[1:], "--table", "--out", folder)
+    for name, *words in (["reproduce.py", "default"], ["search.py"]):
+        program = [EXAMPLES / "research" / name, *words]
+        said, _ = run(encoding, *program, "--table", "--out", folder)
         assert said.startswith("| recipe |")
-    said, _ = run(encoding, EXAMPLES / "pictures.py", "--out", folder)
+    said, _ = run(encoding, EXAMPLES / "research" / "pictures.py", "--out", folder)
     assert len(said.splitlines()) == 2
     said, _ = run(encoding, EXAMPLES / "benchmark.py", "--where", "--seconds=0", "--batch-size=8")
     assert "| Conv2d(1->8, k=3, p=1) |" in said

@@ -170,7 +170,7 @@ def test_commands_are_for_every_shell():
     "pip install 'onnx'", "python3 -m venv .venv", ".venv/bin/pip install .", "py -m pip list",
     'pip install ".[docs]" && python examples/docs.py', "python a.py > log", "python $HOME/a.py",
     "jupytext --to notebook lessons/*.py", "python -m tinynet.exercise relu ~/relu.py",
-    "python examples/search.py a=1 \\", "python examples/pictures.py  # two pictures",
+    "python examples/research/search.py a=1 \\", "python examples/benchmark.py  # a table",
     "python -c 'import tinynet'",
 ])  # fmt: skip
 def test_what_would_be_found(command):

@@ -190,7 +190,7 @@ def pixels(uri):
 
 def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
-    report = importlib.import_module("report")
+    report = importlib.import_module("parts.report")
     x, y = (a[:12] for a in tn.datasets.mnist()[1])
     row = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
     row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
@@ -283,7 +283,8 @@ def test_only_mnists_digits_are_called_digits(monkeypatch):
 def test_missing_matplotlib_is_said_before_training(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(EXAMPLES)
     mnist_lite = importlib.import_module("mnist_lite")
-    monkeypatch.delitem(sys.modules, "report", raising=False)
+    monkeypatch.delitem(sys.modules, "parts.report", raising=False)
+    monkeypatch.delattr(sys.modules["parts"], "report", raising=False)
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     options = mnist_lite.parse(["--report", "--out", str(tmp_path / "runs")])
     with pytest.raises(SystemExit, match=r"needs matplotlib: pip install matplotlib$"):

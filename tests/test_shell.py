@@ -19,7 +19,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 def shell():
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(EXAMPLES)
-        yield importlib.import_module("shell")
+        yield importlib.import_module("parts.shell")
 
 
 # what Windows has in paths, and much of what shells see in it

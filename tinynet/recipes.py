@@ -7,7 +7,7 @@ A recipe is the settings of `fit`, by name:
     tn.fit(model, x, y, **tn.recipes.DEFAULT)
 
 DEFAULT, BEST and QUICK were chosen on the last 10,000 training digits, held out, and never on the
-test set: examples/search.py holds how, examples/results/ every run.
+test set: examples/research/search.py holds how, examples/results/ every run.
 """
 
 from collections.abc import Callable, Iterator, Mapping

@@ -6,7 +6,7 @@
 #   testing); covariance of a few numbers
 # - **After:** you can make a data set of your own, say how well a network reads so few digits, find
 #   out why it does worse, adapt it to you, and report what that gained and what it cost
-# - **Code:** [`draw.py`](../draw.py), [`keep.py`](../draw_page/keep.py),
+# - **Code:** [`draw.py`](../draw.py), [`keep.py`](../parts/draw_page/keep.py),
 #   [`datasets`](../../tinynet/datasets/__init__.py), `freeze` in
 #   [`layer.py`](../../tinynet/layer.py)
 #

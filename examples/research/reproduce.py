@@ -1,9 +1,9 @@
 """Run a recipe again, over seeds, and keep each run as a row of a CSV file.
 
-    python examples/reproduce.py default                # seeds 0 to 9, on the test set
-    python examples/reproduce.py quick --seeds 0-2
-    python examples/reproduce.py default --ablation     # what each ingredient is worth
-    python examples/reproduce.py default --table        # only show what the file holds
+    python examples/research/reproduce.py default                # seeds 0 to 9, on the test set
+    python examples/research/reproduce.py quick --seeds 0-2
+    python examples/research/reproduce.py default --ablation     # what each ingredient is worth
+    python examples/research/reproduce.py default --table        # only show what the file holds
 
 Runs that the file holds already, with the same settings, are not repeated: start it again to go on
 after an interruption. The ablation removes one ingredient at a time, and is tested on digits held

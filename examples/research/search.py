@@ -1,8 +1,8 @@
 """Look for better settings of a recipe, on digits held out of the training set.
 
-    python examples/search.py max_lr=0.2 max_lr=0.2,average=0.995 displacement=0.6
-    python examples/search.py --recipe quick --rounds 3x1 4x5 -- rotation=6 batch_size=64
-    python examples/search.py --table
+    python examples/research/search.py max_lr=0.2 max_lr=0.2,average=0.995 displacement=0.6
+    python examples/research/search.py --recipe quick --rounds 3x1 4x5 -- rotation=6 batch_size=64
+    python examples/research/search.py --table
 
 Each argument is a candidate: one or more changes to the recipe, settings of `fit` or of its
 augmentation; the unchanged recipe is a candidate too. They compete by successive halving: in each

@@ -11,7 +11,7 @@ import jinja2
 from . import convert
 from .text import Sections, with_ids
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 LESSONS, EXERCISES = ROOT / "examples" / "lessons", ROOT / "examples" / "exercises"
 DRAW = ROOT / "examples" / "draw.py"

@@ -1,6 +1,6 @@
 """Pictures of the recipe and of its result: PNG files in examples/results/.
 
-    python examples/pictures.py                 # needs matplotlib: pip install matplotlib
+    python examples/research/pictures.py                 # needs matplotlib: pip install matplotlib
 
 augmentation.png    what the default recipe does to digits: each row is one digit, then ten ways
                     in which the network may see it
@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # runs without installing, too
 
 import numpy as np
 
@@ -48,7 +48,7 @@ def mistakes():
 
 def main():
     parser = argparse.ArgumentParser(description="Draw augmentation.png and mistakes.png.")
-    default = Path(__file__).resolve().parent / "results"
+    default = Path(__file__).resolve().parent.parent / "results"
     parser.add_argument("--out", type=Path, default=default, help=f"a folder; default: {default}")
     options = parser.parse_args()
     for draw in (augmentation, mistakes):
