@@ -129,9 +129,9 @@ def test_headings_get_names_and_the_text_its_sections(made):
 def test_links_to_files_lead_to_pages(made, tmp_path):
     site = made.pages.Site(tmp_path)
     text = (
-        "[a](02_loss.py#part) [`b`](../../tinynet/layers) [c](../exercises/relu.py) "
-        "[d](../draw.py) [e](../exercises/README.md) [f](../../LICENSE) "
-        "[g](../../tinynet/compiled/README.md) [h](../../tests/exercises) "
+        "[a](02_loss.py#part) [`b`](../../tinynet/layers) "
+        "[c](../../tinynet/exercises/blanks/relu.py) [d](../draw.py) [e](../exercises/README.md) "
+        "[f](../../LICENSE) [g](../../tinynet/compiled/README.md) [h](../../tests/exercises) "
         "[i](https://example.org) [j](#here) `[k](none.py)`"
     )
     assert site.relinked(text, EXAMPLES / "lessons", "lessons/01_forward.html") == (

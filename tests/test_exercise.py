@@ -34,7 +34,7 @@ from tinynet.exercises.task import in_dtype, named
 ROOT = Path(__file__).parent.parent
 # without it no program starts on Windows
 NEEDED = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
-BLANKS = ROOT / "examples" / "exercises"
+README = ROOT / "examples" / "exercises" / "README.md"
 WRONG = [(name, wrong) for name in NAMES for wrong in wrong_answers(name)]
 MANY = 10  # variants of a mistake: if there are more, they differ in a small number alone
 TASKS = {(name, task.name): task for name in NAMES for task in EXERCISES[name].tasks}
@@ -63,7 +63,7 @@ def test_there_are_two_styles_of_answers_or_more():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_reference_passes_and_is_called_like_the_blank(name):
-    blank = load(BLANKS / f"{name}.py")
+    blank = load(exercise.BLANKS / f"{name}.py")
     for task in EXERCISES[name].tasks:
         assert check(task, task.reference) == []
         assert list(inspect.signature(blank[task.name]).parameters) == task.argument_names
@@ -277,9 +277,9 @@ RIGHT += "def backward(dy, x):\n    return dy * (x > 0)\n"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_blanks_are_not_begun(name, capsys):
-    results, printed = check_file(EXERCISES[name], BLANKS / f"{name}.py")
+    results, printed = check_file(EXERCISES[name], exercise.BLANKS / f"{name}.py")
     assert {result.state for result in results} == {"not begun"} and not printed
-    assert exercise.main([name, str(BLANKS / f"{name}.py")]) == 1
+    assert exercise.main([name, str(exercise.BLANKS / f"{name}.py")]) == 1
     assert "not begun" in capsys.readouterr().out
 
 
@@ -400,7 +400,7 @@ def test_a_file_that_is_not_there_is_missed_with_the_places(tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     assert exercise.main(["conv2d"]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "looked for conv2d.py and examples/exercises/conv2d.py in" in said.replace("\\", "/")
+    assert "looked for conv2d.py and exercises/conv2d.py in" in said.replace("\\", "/")
     assert exercise.main(["conv2d", "mine.py"]) == 1
     assert "mine.py cannot be read" in capsys.readouterr().out
     assert exercise.main([]) == 1
@@ -411,20 +411,25 @@ def test_a_file_that_is_not_there_is_missed_with_the_places(tmp_path, monkeypatc
 
 
 def test_the_readme_shows_what_the_checker_says(capsys):
-    readme = (BLANKS / "README.md").read_text(encoding="utf-8")
+    readme = README.read_text(encoding="utf-8")
     right = load(solutions("conv2d")[0])
     wrong = next(w for w in wrong_answers("conv2d") if w.says.startswith("dbias lacks the sum"))
     said = report(
         EXERCISES["conv2d"],
         check_answers(EXERCISES["conv2d"], right | {"backward": wrong.function}),
     )
-    shown = re.search(r"conv2d: conv2d.py\n(.*?)\n```", readme, re.DOTALL)[1]
+    shown = re.search(r"conv2d: exercises/conv2d.py\n(.*?)\n```", readme, re.DOTALL)[1]
     assert said.startswith(shown)
 
 
 def test_the_readme_lists_the_exercises_in_order_and_its_layer_trains(monkeypatch):
-    readme = (BLANKS / "README.md").read_text(encoding="utf-8")
-    assert re.findall(r"^\| \[`(\w+)`\]\(\1\.py\)", readme, re.MULTILINE) == NAMES
+    readme = README.read_text(encoding="utf-8")
+    assert (
+        re.findall(
+            r"^\| \[`(\w+)`\]\(\.\./\.\./tinynet/exercises/blanks/\1\.py\)", readme, re.MULTILINE
+        )
+        == NAMES
+    )
     assert all(EXERCISES[name].title for name in NAMES)
     block = next(b for b in re.findall(r"```python\n(.*?)```", readme, re.DOTALL) if "fit" in b)
     runs = []
@@ -545,8 +550,46 @@ def test_the_command_on_a_right_and_on_a_wrong_file(answer_file):
     assert "right but for x = 0" in wrong.stdout and "Not right yet." in wrong.stdout
 
 
-def test_the_command_alone_lists_the_exercises():
-    listing = command(folder=ROOT)
+def test_copy_hands_out_the_blanks_and_keeps_what_is_there(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert exercise.main(["--copy"]) == 0
+    folder = tmp_path / "exercises"
+    assert sorted(path.stem for path in folder.iterdir()) == sorted(NAMES)
+    for name in NAMES:
+        assert (folder / f"{name}.py").read_text("utf-8") == (
+            exercise.BLANKS / f"{name}.py"
+        ).read_text("utf-8")
+    said = capsys.readouterr().out
+    assert f"{len(NAMES)} blanks" in said and "then: python -m tinynet.exercise relu\n" in said
+    (folder / "relu.py").write_text(RIGHT, "utf-8")
+    (folder / "sgd.py").unlink()
+    assert exercise.main(["--copy"]) == 0
+    said = capsys.readouterr().out
+    assert "1 blanks" not in said and "1 blank is" in said and "adam.py" in said
+    assert (folder / "relu.py").read_text("utf-8") == RIGHT and (folder / "sgd.py").is_file()
+    assert exercise.main(["relu"]) == 0  # found in the folder without being told
+    assert exercise.main(["--copy", "else/where"]) == 0
+    path = Path("else/where/relu.py")
+    assert f"then: python -m tinynet.exercise relu {path}\n" in capsys.readouterr().out
+
+
+def test_copy_says_why_it_cannot(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    for given, words in (
+        (["--copy", "taken"], "--copy: "),
+        (["--copy", "taken/below"], "--copy: "),
+        (["relu", "--copy", "mine"], "--copy takes all blanks"),
+    ):
+        with pytest.raises(SystemExit, match="2"):
+            exercise.main(given)
+        assert words in capsys.readouterr().err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_the_command_alone_lists_the_exercises(tmp_path):
+    assert exercise.main(["--copy", str(tmp_path)]) == 0
+    listing = command(folder=tmp_path)
     assert (listing.returncode, listing.stderr) == (1, "")
     assert listing.stdout.count("not begun") == len(NAMES)
     assert [line.split()[0] for line in listing.stdout.splitlines()[: len(NAMES)]] == NAMES

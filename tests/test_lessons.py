@@ -141,7 +141,7 @@ def test_it_says_where_to_go(path):
     ways = re.findall(r"^- \*\*(\w+?)s?:\*\* ((?:.|\n  )+)", last, re.MULTILINE)
     assert [name for name, _ in ways] == ["Exercise", "Draw", "Next"]
     exercise, draw, following = (" ".join(words.split()) for _, words in ways)
-    exercises = re.findall(r"\(\.\./exercises/(\w+)\.py\)", exercise)
+    exercises = re.findall(r"\(\.\./\.\./tinynet/exercises/blanks/(\w+)\.py\)", exercise)
     assert exercise.startswith("none") or f"python -m tinynet.exercise {exercises[0]}" in exercise
     assert "(../draw.py)" in draw and "python examples/draw.py" in draw
     after = listed()[listed().index(path.name) + 1 :]
@@ -159,13 +159,15 @@ def test_the_teachers_notes_speak_of_every_lesson_and_exercise():
     assert [int(number) for number in told[::2]] == [int(name[:2]) for name in listed()]
     for words in told[1::2]:
         assert all(f"\n*{part}" in words for part in ("Aim:*", "Experiment", "They think*")), words
-    rows = re.findall(r"^\| \[`(\w+)`\]\(\.\./exercises/\1\.py\) \| (\d+) \|", homework, re.M)
+    rows = re.findall(
+        r"^\| \[`(\w+)`\]\(\.\./\.\./tinynet/exercises/blanks/\1\.py\) \| (\d+) \|", homework, re.M
+    )
     points = {
         name: 10 * sum(len(task.outputs.split()) for task in exercise.tasks)
         for name, exercise in EXERCISES.items()
     }
     assert {name: int(number) for name, number in rows} == points and len(rows) == len(points)
-    set_as_homework = set(re.findall(r"\(\.\./exercises/(\w+)\.py\)", schedule))
+    set_as_homework = set(re.findall(r"\(\.\./\.\./tinynet/exercises/blanks/(\w+)\.py\)", schedule))
     assert set_as_homework == set(EXERCISES)
     for target in re.findall(r"\]\((?!http)([^)#]+)", notes):
         assert (FOLDER / target).exists(), target

@@ -1,7 +1,8 @@
 """Check an exercise, as a tutor would: what is wrong, and where to look.
 
+    python -m tinynet.exercise --copy             # the blanks to fill in, into ./exercises
     python -m tinynet.exercise                    # all exercises, and how far each is
-    python -m tinynet.exercise conv2d             # ./conv2d.py, or examples/exercises/conv2d.py
+    python -m tinynet.exercise conv2d             # ./conv2d.py, or exercises/conv2d.py
     python -m tinynet.exercise conv2d my.py       # another file
     python -m tinynet.exercise --grade FOLDER     # for teachers: points for all files in it
 
@@ -27,7 +28,8 @@ from .exercises.diagnose import check as check_answer
 from .exercises.run import NotBegun, Unusable, importable, load
 from .printing import ending_quietly
 
-FOLDERS = (Path(), Path("examples/exercises"))  # where a student's file is looked for
+BLANKS = Path(__file__).parent / "exercises" / "blanks"
+FOLDERS = (Path(), Path("exercises"))  # where a student's file is looked for
 WIDTH = 88
 HERE = ""  # in the place of a module's name: the functions are at hand, in a notebook
 
@@ -123,8 +125,8 @@ def find(exercise):
             return path
     looked = " and ".join(str(path) for path in paths)
     raise NoFile(
-        f"There is no file for {exercise.name}: looked for {looked} in {Path.cwd()}. The blanks "
-        "are in examples/exercises of tinynet's repository; go there, or give the path of yours."
+        f"There is no file for {exercise.name}: looked for {looked} in {Path.cwd()}. `python -m "
+        "tinynet.exercise --copy` puts the blanks there; or give the path of yours."
     )
 
 
@@ -220,6 +222,26 @@ def _summary(results):
     return ", ".join(f"{result.name} {result.state}" for result in results)
 
 
+def copy(folder):
+    """Put the blank of every exercise into a folder; what is already there stays as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = []
+    for name in EXERCISES:
+        blank, path = BLANKS / f"{name}.py", folder / f"{name}.py"
+        try:
+            with open(path, "x", encoding="utf-8") as file:  # never over what a student wrote
+                file.write(blank.read_text(encoding="utf-8"))
+        except FileExistsError:
+            kept.append(path.name)
+    new = len(EXERCISES) - len(kept)
+    print(f"{new} {'blank is' if new == 1 else 'blanks are'} new in {folder}")
+    if kept:
+        print(f"Left as they were: {', '.join(kept)}")
+    first = next(iter(EXERCISES))
+    where = "" if folder in FOLDERS else f" {folder / first}.py"
+    print(f"Fill in {folder / first}.py, then: python -m tinynet.exercise {first}{where}")
+
+
 def grade_all(options):
     """Grade a folder, print a line for each student as it comes, and write the reports."""
     seed = secrets.randbelow(10**9) if options.seed is None else options.seed
@@ -255,12 +277,18 @@ def main(arguments=None):
     )
     parser.add_argument("name", nargs="?", choices=EXERCISES, help="the exercise")
     parser.add_argument("path", nargs="?", type=Path, help="your file, if it is elsewhere")
+    parser.add_argument(
+        "--copy", nargs="?", type=Path, const=FOLDERS[-1], metavar="FOLDER",
+        help="put the blanks into a folder (default: %(const)s); what is there stays",
+    )  # fmt: skip
     add_grading(parser.add_argument_group("grading, for teachers"))
     options = parser.parse_args(arguments)
     if options.grade is not None:
         return grade(options, parser)
     if options.json or options.gradescope or options.exercises:
         parser.error("--exercises, --json and --gradescope go with --grade FOLDER")
+    if options.copy is not None:
+        return copy_blanks(options, parser)
     if options.name is None:
         return 0 if check_all() else 1
     return 0 if check_one(EXERCISES[options.name], options.path) else 1
@@ -288,6 +316,16 @@ def add_grading(group):
         metavar="FILE",
         help="FOLDER is one student's: write its results.json",
     )
+
+
+def copy_blanks(options, parser):
+    if options.name:
+        parser.error("--copy takes all blanks, and a folder: --copy exercises")
+    try:
+        copy(options.copy)
+    except OSError as error:
+        parser.error(f"--copy: {error}")
+    return 0
 
 
 def grade(options, parser):

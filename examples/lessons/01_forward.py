@@ -527,8 +527,8 @@ norm.weight.data[0] *= -1  # as it was
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`conv2d.py`](../exercises/conv2d.py), its `forward` alone for now: `by_hand` is
-#   one pixel of it. `python -m tinynet.exercise conv2d` in that folder checks it; `backward` is
+# - **Exercise:** [`conv2d.py`](../../tinynet/exercises/blanks/conv2d.py), its `forward` alone for
+#   now: `by_hand` is one pixel of it. `python -m tinynet.exercise conv2d` checks it; `backward` is
 #   lesson 4's matter.
 # - **Draw:** run [`python examples/draw.py`](../draw.py), draw a seven and choose a pixel of a map:
 #   the page works it out as this lesson did, patch times weights included.

@@ -454,8 +454,8 @@ assert abs(gradient.sum()) < 1e-5 * np.abs(gradient).max() + 1e-8
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`cross_entropy.py`](../exercises/cross_entropy.py): the loss and its gradient,
-#   without overflow. `python -m tinynet.exercise cross_entropy` in that folder checks it.
+# - **Exercise:** [`cross_entropy.py`](../../tinynet/exercises/blanks/cross_entropy.py): the loss
+#   and its gradient, without overflow. `python -m tinynet.exercise cross_entropy` checks it.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and draw something that is no digit, such
 #   as a letter A: softmax must share out 100 % among ten digits, and the bars say so however unlike
 #   all of them the drawing is. Choose "the logit", then "the probability", under "What would change

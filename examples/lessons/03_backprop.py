@@ -649,8 +649,9 @@ else:
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`relu.py`](../exercises/relu.py) and [`linear.py`](../exercises/linear.py):
-#   `python -m tinynet.exercise relu` in that folder checks the first, and says where to look.
+# - **Exercises:** [`relu.py`](../../tinynet/exercises/blanks/relu.py) and
+#   [`linear.py`](../../tinynet/exercises/blanks/linear.py): `python -m tinynet.exercise relu`
+#   checks the first, and says where to look.
 # - **Draw:** run [`python examples/draw.py`](../draw.py). "What would change its mind" is the
 #   picture of this lesson, for your own digit: choose another class and add ink where it is asked
 #   for.

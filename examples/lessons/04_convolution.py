@@ -536,8 +536,8 @@ assert difference > 0.1
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`conv2d.py`](../exercises/conv2d.py), forward and backward, an evening's work.
-#   `python -m tinynet.exercise conv2d` in that folder checks it.
+# - **Exercise:** [`conv2d.py`](../../tinynet/exercises/blanks/conv2d.py), forward and backward, an
+#   evening's work. `python -m tinynet.exercise conv2d` checks it.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and choose a pixel of the second
 #   convolution's maps: its window has eight channels, and 72 products make one number.
 # - **Next:** [lesson 5](05_pooling.py): pooling, made of the same im2col and col2im.

@@ -492,9 +492,9 @@ print("negative γ before the two poolings of the trained network:", negative)
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`maxpool2d.py`](../exercises/maxpool2d.py) and
-#   [`avgpool2d.py`](../exercises/avgpool2d.py): `python -m tinynet.exercise maxpool2d` in that
-#   folder checks the first.
+# - **Exercises:** [`maxpool2d.py`](../../tinynet/exercises/blanks/maxpool2d.py) and
+#   [`avgpool2d.py`](../../tinynet/exercises/blanks/avgpool2d.py): `python -m tinynet.exercise
+#   maxpool2d` checks the first.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and choose a pixel of a max pooling's map:
 #   it shows the four numbers and which one was kept. Move your digit a little and compare the maps
 #   before and behind the pooling.

@@ -563,8 +563,8 @@ print("outputs equal; gradients 10 times smaller")
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`batchnorm2d.py`](../exercises/batchnorm2d.py), forward in both modes, and
-#   backward. `python -m tinynet.exercise batchnorm2d` in that folder checks it.
+# - **Exercise:** [`batchnorm2d.py`](../../tinynet/exercises/blanks/batchnorm2d.py), forward in both
+#   modes, and backward. `python -m tinynet.exercise batchnorm2d` checks it.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and choose a pixel of a BatchNorm's map:
 #   it shows the running mean and variance with which the network reads *your* digit, one digit
 #   alone, which in training mode would be impossible to trust.

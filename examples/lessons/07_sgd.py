@@ -670,9 +670,9 @@ assert halved.mean() < whole.mean()
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`sgd.py`](../exercises/sgd.py), with weight decay, momentum and Nesterov, and
-#   [`one_cycle.py`](../exercises/one_cycle.py). `python -m tinynet.exercise sgd` in that folder
-#   checks the first.
+# - **Exercises:** [`sgd.py`](../../tinynet/exercises/blanks/sgd.py), with weight decay, momentum
+#   and Nesterov, and [`one_cycle.py`](../../tinynet/exercises/blanks/one_cycle.py). `python -m
+#   tinynet.exercise sgd` checks the first.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and look at the kernels' effects in the
 #   first layers: all these numbers began as noise, and SGD with this lesson's schedule made them.
 # - **Next:** [lesson 8](08_optimisers.py): a learning rate for each parameter, and an optimiser of

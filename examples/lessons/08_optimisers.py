@@ -568,9 +568,10 @@ np.testing.assert_allclose(w.data[0], np.exp(-0.005 * sum(rates)), rtol=1e-4)
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`adam.py`](../exercises/adam.py): a step of AdamW, which without weight decay is
-#   Adam's. `python -m tinynet.exercise adam` in that folder checks it. The weight decay of
-#   [`sgd.py`](../exercises/sgd.py) is the L2 kind: its check notices if you write AdamW's.
+# - **Exercises:** [`adam.py`](../../tinynet/exercises/blanks/adam.py): a step of AdamW, which
+#   without weight decay is Adam's. `python -m tinynet.exercise adam` checks it. The weight decay of
+#   [`sgd.py`](../../tinynet/exercises/blanks/sgd.py) is the L2 kind: its check notices if you write
+#   AdamW's.
 # - **Draw:** run [`python examples/draw.py`](../draw.py). The network there was trained with SGD.
 #   Nothing of how it was trained can be seen on the page: an optimiser is a way to the weights, and
 #   no part of the network.

@@ -427,9 +427,9 @@ except ValueError as error:
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`relu.py`](../exercises/relu.py) and [`linear.py`](../exercises/linear.py): two
-#   layers to write, without parameters and with. `python -m tinynet.exercise relu` in that folder
-#   checks the first.
+# - **Exercises:** [`relu.py`](../../tinynet/exercises/blanks/relu.py) and
+#   [`linear.py`](../../tinynet/exercises/blanks/linear.py): two layers to write, without parameters
+#   and with. `python -m tinynet.exercise relu` checks the first.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and look at the maps behind a ReLU: where
 #   they are 0, a LeakyReLU would have let a little through.
 # - **Next:** [lesson 10](10_depth.py) asks what makes a deep network train, and what this lesson's

@@ -549,9 +549,10 @@ assert 1.05 < narrow < factor
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercises:** [`he_init.py`](../exercises/he_init.py): the weights of a linear layer and of a
-#   convolution. `python -m tinynet.exercise he_init` in that folder checks it. In the `backward` of
-#   [`batchnorm2d.py`](../exercises/batchnorm2d.py) the gain cancels.
+# - **Exercises:** [`he_init.py`](../../tinynet/exercises/blanks/he_init.py): the weights of a
+#   linear layer and of a convolution. `python -m tinynet.exercise he_init` checks it. In the
+#   `backward` of [`batchnorm2d.py`](../../tinynet/exercises/blanks/batchnorm2d.py) the gain
+#   cancels.
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and compare a map before and behind a
 #   BatchNorm: it has another size, and the same drawing.
 # - **Next:** [lesson 11](11_honest_test.py): how to find out what a network is worth without

@@ -491,10 +491,11 @@ assert (outcome["1,000 digits"][:, 2, 1] < outcome["early stopping"][:, 2, 1]).a
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`dropout.py`](../exercises/dropout.py), forward in both modes and backward:
-#   `python -m tinynet.exercise dropout` in that folder checks it. And give `tn.fit` some held-out
+# - **Exercise:** [`dropout.py`](../../tinynet/exercises/blanks/dropout.py), forward in both modes
+#   and backward: `python -m tinynet.exercise dropout` checks it. And give `tn.fit` some held-out
 #   digits as `test`, train a network of your own on 500 others, and plot both losses of the history
-#   that it returns. The weight decay of this lesson is a line of [`sgd.py`](../exercises/sgd.py).
+#   that it returns. The weight decay of this lesson is a line of
+#   [`sgd.py`](../../tinynet/exercises/blanks/sgd.py).
 # - **Draw:** run [`python examples/draw.py`](../draw.py) and draw digits as you write them, then
 #   slanted, broken, with a flourish. How far does the network generalise to a hand that has not
 #   written any of its 60,000 digits?

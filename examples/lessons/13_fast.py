@@ -574,8 +574,9 @@ for count in (1, 4, 16, 64):
 # %% [markdown]
 # ## Where to go
 #
-# - **Exercise:** [`conv2d.py`](../exercises/conv2d.py) once more: `python -m tinynet.exercise
-#   conv2d` takes any right answer. Replace your loops one at a time, check after each, and time it.
+# - **Exercise:** [`conv2d.py`](../../tinynet/exercises/blanks/conv2d.py) once more: `python -m
+#   tinynet.exercise conv2d` takes any right answer. Replace your loops one at a time, check after
+#   each, and time it.
 # - **Draw:** run [`python examples/draw.py`](../draw.py): the foot of the page says how many
 #   milliseconds your last stroke took, all layers and pictures included. It runs the *plain*
 #   layers.

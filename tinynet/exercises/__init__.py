@@ -1,6 +1,6 @@
 """The exercises behind `python -m tinynet.exercise`: what is right, and what is often wrong.
 
-Each file holds one exercise, named like the student's file in examples/exercises. To add a
+Each file holds one exercise, named like the student's file, whose blank is in blanks/. To add a
 mistake, write what an answer with that mistake gives, as a function of those arguments it needs,
 and a hint that says where to look without saying the answer:
 
@@ -11,7 +11,7 @@ and a hint that says where to look without saying the answer:
 The checker names it for answers that agree with it in every case; nothing else is needed, but an
 answer with that mistake in tests/exercises, which shows that the hint comes. To add an exercise,
 write a file like relu.py here (reference, cases, tasks, mistakes), add it to EXERCISES below, and
-put the blank into examples/exercises.
+put the blank into blanks/.
 
 task.py says what an exercise is made of, run.py runs a student's code, answer.py tries it on a
 case, diagnose.py compares it with what is right and with the mistakes, looks.py looks at numbers

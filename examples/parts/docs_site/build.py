@@ -15,7 +15,7 @@ import tinynet as tn
 from tinynet.exercises import EXERCISES as ORDER
 
 from . import convert
-from .pages import EXERCISES, HERE, LESSONS, ROOT, Site, address_of, relative, title_of
+from .pages import BLANKS, EXERCISES, HERE, LESSONS, ROOT, Site, address_of, relative, title_of
 
 
 def build(folder, names=None):
@@ -103,7 +103,7 @@ def neighbours(pages, i):
 
 def write_exercises(site):
     """Write a page for each blank; returns [(address, title)]."""
-    paths = [EXERCISES / f"{name}.py" for name in ORDER]
+    paths = [BLANKS / f"{name}.py" for name in ORDER]
     pages = [(address_of(path), path.stem) for path in paths]
     for i, path in enumerate(paths):
         address, name = pages[i]

@@ -14,6 +14,7 @@ from .text import Sections, with_ids
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
 LESSONS, EXERCISES = ROOT / "examples" / "lessons", ROOT / "examples" / "exercises"
+BLANKS = ROOT / "tinynet" / "exercises" / "blanks"
 DRAW = ROOT / "examples" / "draw.py"
 LINK = re.compile(  # code, or [label](path#fragment) to a file
     r"(```.*?```)|\[((?:`[^`]*`|[^\]`])*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)|(`[^`\n]*`)",
@@ -122,7 +123,7 @@ def address_of(path):
         return f"lessons/{'index' if path.stem == 'README' else path.stem.lower()}.html"
     if path == EXERCISES / "README.md":
         return "exercises/index.html"
-    if path.parent == EXERCISES and path.suffix == ".py":
+    if path.parent == BLANKS and path.suffix == ".py":
         return f"exercises/{path.stem}.html"
     if path == DRAW:
         return "draw.html"
