@@ -37,6 +37,8 @@ def outcomes(
     jobs: how many processes of this machine. scheduler: the address of a Dask cluster's scheduler;
     then its workers do the tasks.
     """
+    if not tasks:
+        return
     if scheduler is not None:
         yield from _on_cluster(function, tasks, scheduler)
     elif jobs > 1:
