@@ -1,0 +1,45 @@
+"""Sphinx's settings; build.py gives it the folders."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[2])]  # for the extension, and for tinynet
+
+project = "tinynet"
+html_title = "tinynet"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
+    "extension",
+]
+myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_heading_anchors = 4
+
+nb_execution_mode = "cache"  # build.py has run the lessons and filled it
+nb_execution_raise_on_error = True
+nb_render_image_options = {"alt": "The picture that the code above draws"}
+
+autodoc_default_options = {
+    "members": True,
+    "undoc-members": True,
+    "show-inheritance": True,
+    "ignore-module-all": True,
+    "member-order": "bysource",
+}
+autodoc_typehints = "signature"
+
+html_theme = "furo"
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_copyright = False
+pygments_style = "a11y-high-contrast-light"
+pygments_dark_style = "a11y-high-contrast-dark"
+mathjax_path = "mathjax.js"
+mathjax3_config = {"svg": {"fontCache": "global"}}
+
+copybutton_prompt_text = r">>> |\.\.\. "
+copybutton_prompt_is_regexp = True
