@@ -76,7 +76,8 @@ def run_lessons(paths, folder):
     notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
     left = [path for path in paths if not has_outputs(cache, notebooks[path])]
     if len(left) < len(paths):
-        print(f"{len(paths) - len(left)} lessons have not changed, and are not run again")
+        same = f"{len(paths) - len(left)} of {len(paths)}"
+        print(f"{same} lessons have not changed, and are not run again", flush=True)
     with ThreadPoolExecutor(max_workers=2) as pool:  # each runs in a process of its own
         running = {pool.submit(run, notebooks[path]): path for path in left}
         for done in as_completed(running):
@@ -102,14 +103,17 @@ def has_outputs(cache, notebook):
 def run(notebook):
     """Run a notebook, in place; returns the seconds it took."""
     started, kernel = time.perf_counter(), dict(notebook.metadata.kernelspec)
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment.pop("MPLBACKEND", None)  # a notebook's own shows the pictures
     with tempfile.TemporaryDirectory() as folder:
         NotebookClient(
             notebook,
             timeout=600,
+            record_timing=False,  # nothing but outputs is added, so that they are found again
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
-            extra_arguments=["--log-level=ERROR"],  # not that it listens unencrypted, on this machine
-        ).execute(env=os.environ | {"PYTHONPATH": str(ROOT)})
+            extra_arguments=["--log-level=ERROR"],  # not that its sockets are this machine's
+        ).execute(env=environment)
     notebook.metadata["kernelspec"] = kernel  # by which it is found: running it says more
     return time.perf_counter() - started
 

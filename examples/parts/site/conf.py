@@ -1,11 +1,5 @@
 """Sphinx's settings; build.py gives it the folders."""
 
-import sys
-from pathlib import Path
-
-HERE = Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parents[2])]  # for the extension, and for tinynet
-
 project = "tinynet"
 html_title = "tinynet"
 extensions = [
@@ -14,13 +8,14 @@ extensions = [
     "sphinx.ext.mathjax",
     "sphinx.ext.viewcode",
     "sphinx_copybutton",
-    "extension",
+    "parts.site.extension",
 ]
 myst_enable_extensions = ["attrs_block", "dollarmath"]
 myst_heading_anchors = 4
 
 nb_execution_mode = "cache"  # build.py has run the lessons and filled it
 nb_execution_raise_on_error = True
+nb_output_stderr = "remove"  # the notice that kernels are being compiled
 nb_render_image_options = {"alt": "The picture that the code above draws"}
 
 autodoc_default_options = {
@@ -36,8 +31,9 @@ html_theme = "furo"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_copyright = False
-pygments_style = "a11y-high-contrast-light"
-pygments_dark_style = "a11y-high-contrast-dark"
+html_use_index = html_domain_indices = False  # the search finds names, too
+pygments_style = "a11y-light"
+pygments_dark_style = "a11y-dark"
 mathjax_path = "mathjax.js"
 mathjax3_config = {"svg": {"fontCache": "global"}}
 

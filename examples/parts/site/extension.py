@@ -1,5 +1,6 @@
 """What Sphinx is taught: to read the docstrings, and to fold the answers of the lessons."""
 
+import inspect
 import re
 
 from docutils import nodes
@@ -18,9 +19,10 @@ def setup(app):
 
 
 def skip(app, what, name, thing, skipped, options):
-    """True for what a class has from another library."""
+    """True for what a class has from another library, and for values, which have no text."""
+    described = inspect.isroutine(thing) or inspect.isclass(thing) or isinstance(thing, property)
     ours = (getattr(thing, "__module__", None) or "tinynet").startswith("tinynet")
-    return skipped or not ours
+    return skipped or not (described and ours)
 
 
 def read_docstring(app, what, name, thing, options, lines):
@@ -76,9 +78,7 @@ class Fold(SphinxTransform):
         for section in list(self.document.findall(nodes.section)):
             if "folded" in section["classes"]:
                 title, *rest = section.children
-                section.replace_self(
-                    Folded("", *rest, ids=section["ids"], title=title.astext())
-                )
+                section.replace_self(Folded("", *rest, ids=section["ids"], title=title.astext()))
 
 
 def open_folded(writer, node):

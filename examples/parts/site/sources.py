@@ -166,7 +166,7 @@ def module(path):
 def code(text, name):
     """A block of code, in the colours of a file of that name."""
     lexer = find_lexer_class_for_filename(name)
-    fence = "`" * (3 + max(map(len, re.findall("`+", text)), default=0))
+    fence = "`" * max([3, *(len(ticks) + 1 for ticks in re.findall("`+", text))])
     return f"{fence}{{code-block}} {lexer.aliases[0] if lexer else 'text'}\n{text}{fence}\n"
 
 
@@ -196,7 +196,7 @@ def write_texts(sources):
     """Write the first page, and those of the texts beside lessons, exercises and results."""
     below = {
         "lessons/index.md": [path.stem for path in chosen(None)],
-        "exercises/index.md": list(EXERCISES),
+        "exercises/index.md": [f"{name} <{name}>" for name in EXERCISES],
     }
     for path, source in PAGES.items():
         if path.suffix == ".md":
@@ -204,8 +204,19 @@ def write_texts(sources):
             if source == "results/index.md":
                 text += tables()
             sources.write(source, text + toctree(below.get(source, [])))
-    for name in ("index.md", "draw.md"):
-        sources.copy(HERE / name, name)
+    sources.copy(HERE / "draw.md", "draw.md")
+    page = (HERE / "index.md").read_text(encoding="utf-8")
+    sources.write("index.md", page.format(lessons="".join(map(row_of, chosen(None)))))
+
+
+def row_of(path):
+    """A row of the table of lessons: the title, the time, the exercises."""
+    text = path.read_text(encoding="utf-8")
+    title = re.search(r"^# # (.+)", text, re.MULTILINE)[1]
+    time = re.search(r"\*\*Time:\*\* (.+)", text)[1]
+    names = re.findall(r"blanks/(\w+)\.py\)", text.partition("## Where to go")[2])
+    exercises = ", ".join(f"[{name}](exercises/{name}.md)" for name in names)
+    return f"| [{title}]({source_of(path)}) | {time} | {exercises} |\n"
 
 
 def tables():
@@ -237,8 +248,7 @@ def write_exercise(sources, name):
 
 
 def hints_of(name):
-    """What the checker prints of some wrong answers to an exercise, of the first ones that the tests
-    have for each function."""
+    """What the checker prints of wrong answers: of the first that the tests have for a function."""
     with importable(ANSWERS):
         wrong = importlib.import_module("exercises.answers").wrong_answers(name)
     tasks = [task.name for task in EXERCISES[name].tasks]
@@ -272,10 +282,13 @@ def write_reference(sources):
     found = [name for _, name, _ in pkgutil.walk_packages(tn.__path__, "tinynet.")]
     names = ["tinynet", *(name for name in found if not name.endswith("__main__"))]
     for name in names:
-        sources.write(f"reference/{name}.md", reference(name))
+        below = [other for other in names if other.rpartition(".")[0] == name]
+        page = reference(name) + (toctree(below) if name != "tinynet" else "")
+        sources.write(f"reference/{name}.md", page)
     rows = "".join(f"| [`{name}`]({name}.md) | {about(name)} |\n" for name in names)
-    page = (HERE / "reference.md").read_text(encoding="utf-8")
-    sources.write("reference/index.md", page.format(modules=rows) + toctree(names))
+    page = (HERE / "reference.md").read_text(encoding="utf-8").format(modules=rows)
+    tops = [name for name in names if name.count(".") < 2]
+    sources.write("reference/index.md", page + toctree(tops))
 
 
 def about(name):
