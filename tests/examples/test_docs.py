@@ -148,7 +148,7 @@ def test_outputs_are_kept_for_the_same_tinynet_only(made, tmp_path, monkeypatch)
     source.parent.mkdir()
     source.write_text("a = 1\n", encoding="utf-8")
     before = made.build.fingerprint()
-    (source.parent / "layer.pyc").touch()
+    (source.parent / "README.md").touch()
     assert made.build.fingerprint() == before
     source.write_text("a = 2\n", encoding="utf-8")
     assert made.build.fingerprint() != before

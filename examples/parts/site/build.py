@@ -58,7 +58,7 @@ def fingerprint():
     for package in ("numpy", "numba", "matplotlib"):
         found.update(metadata.version(package).encode())
     for path in sorted((ROOT / "tinynet").rglob("*")):
-        if path.is_file() and path.suffix not in {".pyc", ".nbi", ".nbc"}:
+        if path.is_file() and path.suffix not in {".pyc", ".nbi", ".nbc", ".md"}:
             found.update(path.relative_to(ROOT).as_posix().encode() + path.read_bytes())
     return found.hexdigest()[:16]
 

@@ -27,6 +27,7 @@ LESSONS, RESULTS = EXAMPLES / "lessons", EXAMPLES / "results"
 ANSWERS = ROOT / "tests"  # the folder in which `exercises` holds answers to the exercises
 PAGES = {  # of files that have one of their own
     ROOT / "README.md": "readme.md",
+    ROOT / "tinynet" / "README.md": "reading.md",
     LESSONS / "README.md": "lessons/index.md",
     LESSONS / "GLOSSARY.md": "lessons/glossary.md",
     LESSONS / "TEACHING.md": "lessons/teaching.md",
