@@ -115,7 +115,9 @@ def test_links_to_files_lead_to_pages(made, tmp_path):
         "[i](https://example.org) [j](#here) `[k](none.py)` ![l](../results/mistakes.png)"
     )
     assert (tmp_path / "results" / "mistakes.png").exists()
+    (tmp_path / "gone.md").touch()
     sources.finish()
+    assert not (tmp_path / "gone.md").exists()
     assert "MIT License" in (tmp_path / "files" / "LICENSE.md").read_text(encoding="utf-8")
     with pytest.raises(FileNotFoundError, match="01_forward.py links to none.py"):
         sources.relinked("[a](none.py)", lesson, "lessons/01_forward.ipynb")
@@ -353,7 +355,7 @@ LOOK = """
 const done = arguments[arguments.length - 1];
 for (const box of document.querySelectorAll("details")) box.open = true;
 (window.MathJax?.startup?.promise ?? Promise.resolve()).then(() => requestAnimationFrame(() => {
-  const wide = [...document.querySelectorAll("article mjx-container, article img")].filter(
+  const wide = [...document.querySelectorAll("article mjx-container")].filter(
     (element) => element.getBoundingClientRect().right > innerWidth);
   done({
     tooWide: document.documentElement.scrollWidth - innerWidth,

@@ -16,7 +16,8 @@ from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
-from sphinx.cmd.build import build_main
+from sphinx.application import Sphinx
+from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 from .sources import HERE, ROOT, chosen, write_sources
 
@@ -127,13 +128,21 @@ def copy_mathjax(folder):
 def make_pages(kept, outputs, out):
     """Run Sphinx; every warning of it is an error."""
     settings = {
-        "nb_execution_cache_path": outputs,
-        "html_static_path": f"{HERE / 'static'},{kept / 'static'}",
+        "nb_execution_cache_path": str(outputs),
+        "html_static_path": [str(HERE / "static"), str(kept / "static")],
     }
-    options = [f"-D{name}={value}" for name, value in settings.items()]
-    code = build_main([
-        "-q", "-W", "--keep-going", "-j2", "-c", str(HERE), "-d", str(kept / "doctrees"), *options,
-        str(kept / "sources"), str(out),
-    ])  # fmt: skip
-    if code:
+    with patch_docutils(HERE), docutils_namespace():
+        sphinx = Sphinx(
+            srcdir=kept / "sources",
+            confdir=HERE,
+            outdir=out,
+            doctreedir=kept / "doctrees",
+            buildername="html",
+            confoverrides=settings,
+            status=None,
+            warningiserror=True,
+            parallel=2 if sys.platform == "linux" else 1,  # by fork, of which others are afraid
+        )
+        sphinx.build()
+    if sphinx.statuscode:
         sys.exit("docs: Sphinx found faults in the pages, which are named above")

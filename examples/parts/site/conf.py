@@ -15,6 +15,7 @@ myst_heading_anchors = 4
 
 nb_execution_mode = "cache"  # build.py has run the lessons and filled it
 nb_execution_raise_on_error = True
+nb_merge_streams = True
 nb_output_stderr = "remove"  # the notice that kernels are being compiled
 nb_render_image_options = {"alt": "The picture that the code above draws"}
 
@@ -37,5 +38,6 @@ pygments_dark_style = "a11y-dark"
 mathjax_path = "mathjax.js"
 mathjax3_config = {"svg": {"fontCache": "global"}}
 
+copybutton_selector = "div:not(.output) > div.highlight pre"  # not of what code prints
 copybutton_prompt_text = r">>> |\.\.\. "
 copybutton_prompt_is_regexp = True

@@ -8,7 +8,6 @@ import io
 import os
 import pkgutil
 import re
-import shutil
 import sys
 from pathlib import Path, PurePosixPath
 
@@ -56,7 +55,6 @@ def chosen(names):
 
 def write_sources(folder, run):
     """Write the sources of all pages; returns the notebooks of the lessons that are to be run."""
-    shutil.rmtree(folder, ignore_errors=True)
     sources = Sources(folder)
     notebooks = [write_lesson(sources, path, run) for path in chosen(None)]
     write_texts(sources)
@@ -68,22 +66,29 @@ def write_sources(folder, run):
 
 
 class Sources:
-    """A folder of pages' sources. `write` writes one; `finish` those that others have linked to."""
+    """A folder of pages' sources. `write` writes one; `finish` those that others have linked to.
+
+    A source that stays the same is not written again, so that Sphinx knows its page is made.
+    """
 
     def __init__(self, folder):
         self.folder = folder
+        self.written = set()
         self.linked = {}  # {source of a page: the file of the repository that it shows}
 
     def write(self, source, text):
-        path = self.folder / source
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
+        return self._put(source, text.encode())
 
     def copy(self, path, source):
-        copy = self.folder / source
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
+        self._put(source, path.read_bytes())
+
+    def _put(self, source, content):
+        path = self.folder / source
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+        self.written.add(path)
+        return path
 
     def relinked(self, markdown, path, source):
         """The Markdown of a file of the repository with its links to others made links from a page
@@ -119,11 +124,14 @@ class Sources:
         return source
 
     def finish(self):
-        written = set()
-        while left := self.linked.keys() - written:
+        shown = set()
+        while left := self.linked.keys() - shown:
             for source in sorted(left):
                 self.write_file(source, self.linked[source])
-            written |= left
+            shown |= left
+        for path in self.folder.rglob("*"):
+            if path.is_file() and path not in self.written:
+                path.unlink()  # of a file that has gone since
 
     def write_file(self, source, path):
         """Write the page that shows a file of the repository."""
@@ -180,7 +188,8 @@ def write_lesson(sources, path, run):
     """Write the notebook of a lesson; returns its path if it is to be run, else None."""
     notebook = jupytext.read(path)
     source = source_of(path)
-    for cell in notebook.cells:
+    for i, cell in enumerate(notebook.cells):
+        cell["id"] = f"cell-{i}"  # which is drawn at random otherwise
         if cell.cell_type == "markdown":
             cell.source = sources.relinked(cell.source, path, source)
             if cell.metadata.get("jp-MarkdownHeadingCollapsed"):
