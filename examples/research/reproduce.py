@@ -12,10 +12,12 @@ after an interruption. The ablation removes one ingredient at a time, and is tes
 out of the training set: it is a way to look for better settings, and the test set is not for that.
 
 --jobs needs joblib, and --scheduler, which gives the runs to the workers of a Dask cluster, needs
-Dask: pip install joblib "dask[distributed]". A worker must have the same tinynet, Python, NumPy and
-Numba as this program, and the same kind of CPU, or is refused: so a run's row is the same, but for
-the seconds, wherever it ran. A run whose worker dies is begun again by another. What fails is named
-at the end, and all rows there are stay: the same command goes on with what is missing.
+Dask: pip install ".[cluster]" in a clone.
+
+A worker must have the same tinynet, Python, NumPy and Numba as this program, and the same kind of
+CPU, or is refused: so a run's row is the same, but for the seconds, wherever it ran. A run whose
+worker dies is begun again by another. What fails is named at the end, and all rows there are stay:
+the same command goes on with what is missing.
 """
 
 import argparse
