@@ -340,7 +340,7 @@ def test_in_a_browser(site, tmp_path):
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             check_pages(site, browser)
         check_search(site, browser)
-        assert not browser.get_log("browser")
+        assert browser.get_log("browser") == []
         for entry in browser.get_log("performance"):
             event = json.loads(entry["message"])["message"]
             if event["method"] == "Network.requestWillBeSent":
