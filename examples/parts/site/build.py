@@ -1,5 +1,6 @@
 """What the site is made of, step by step."""
 
+import asyncio
 import hashlib
 import os
 import platform
@@ -40,7 +41,8 @@ def build(out, names=None):
     forget(kept.glob("outputs-*"), outputs)
     run_lessons(notebooks, outputs)
     with step("the pages"):
-        make_pages(kept, outputs, out)
+        make_pages(kept, outputs)
+        shutil.copytree(kept / "html", out, dirs_exist_ok=True)
     print(f"The documentation: {out / 'index.html'} ({time.perf_counter() - started:.0f} s)")
 
 
@@ -107,14 +109,15 @@ def run(notebook):
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     environment.pop("MPLBACKEND", None)  # a notebook's own shows the pictures
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(
+        client = NotebookClient(
             notebook,
             timeout=600,
             record_timing=False,  # nothing but outputs is added, so that they are found again
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
             extra_arguments=["--log-level=ERROR"],  # not that its sockets are this machine's
-        ).execute(env=environment)
+        )
+        asyncio.run(client.async_execute(env=environment))
     notebook.metadata["kernelspec"] = kernel  # by which it is found: running it says more
     return time.perf_counter() - started
 
@@ -125,7 +128,7 @@ def copy_mathjax(folder):
     shutil.copyfile(file.locate(), folder / "mathjax.js")
 
 
-def make_pages(kept, outputs, out):
+def make_pages(kept, outputs):
     """Run Sphinx; every warning of it is an error."""
     settings = {
         "nb_execution_cache_path": str(outputs),
@@ -135,7 +138,7 @@ def make_pages(kept, outputs, out):
         sphinx = Sphinx(
             srcdir=kept / "sources",
             confdir=HERE,
-            outdir=out,
+            outdir=kept / "html",  # MyST-NB puts a folder of pictures beside it
             doctreedir=kept / "doctrees",
             buildername="html",
             confoverrides=settings,

@@ -11,6 +11,7 @@ extensions = [
     "parts.site.extension",
 ]
 myst_enable_extensions = ["attrs_block", "dollarmath"]
+myst_dmath_double_inline = True  # $$ within a paragraph is a line of its own, too
 myst_heading_anchors = 4
 
 nb_execution_mode = "cache"  # build.py has run the lessons and filled it
@@ -31,6 +32,7 @@ autodoc_typehints = "signature"
 html_theme = "furo"
 html_css_files = ["site.css"]
 html_copy_source = False
+html_show_search_summary = False  # which a page that was opened as a file may not read
 html_show_copyright = False
 html_use_index = html_domain_indices = False  # the search finds names, too
 pygments_style = "a11y-light"

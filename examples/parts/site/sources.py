@@ -109,6 +109,11 @@ class Sources:
 
         return LINK.sub(replace, markdown)
 
+    def template(self, name, source):
+        """The text of a page, to be filled in."""
+        path = HERE / name
+        return self.relinked(path.read_text(encoding="utf-8"), path, source)
+
     def at(self, path):
         """The source of the page of a file or folder of the repository; None for a folder that has
         no text about it."""
@@ -215,7 +220,7 @@ def write_texts(sources):
                 text += tables()
             sources.write(source, text + toctree(below.get(source, [])))
     sources.copy(HERE / "draw.md", "draw.md")
-    page = (HERE / "index.md").read_text(encoding="utf-8")
+    page = sources.template("index.md", "index.md")
     sources.write("index.md", page.format(lessons="".join(map(row_of, chosen(None)))))
 
 
@@ -251,7 +256,7 @@ def write_exercise(sources, name):
     blank = BLANKS / f"{name}.py"
     sources.copy(blank, f"exercises/{blank.name}")
     hints = "".join(f"\n```{{code-block}} text\n{text}```\n" for text in hints_of(name))
-    page = (HERE / "exercise.md").read_text(encoding="utf-8")
+    page = sources.template("exercise.md", f"exercises/{name}.md")
     text = blank.read_text(encoding="utf-8")
     page = page.format(name=name, code=code(text, blank.name), hints=hints)
     sources.write(f"exercises/{name}.md", page)
