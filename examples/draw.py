@@ -4,14 +4,16 @@
     python examples/draw.py --keep my_hand  # and keeps the digits that you draw and label
     python examples/draw.py --help
 
-With --keep the page has a button for each digit: it adds the drawing, as the network sees it, to a
-data set in that folder, which `tn.datasets.mnist("my_hand")` reads. That takes two parts: digits to
+The page has a button for each digit: it adds the drawing, as the network sees it, to your digits.
+They are a data set, which the page hands out as an archive; with --keep it is in that folder from
+the first digit on, and `tn.datasets.mnist("my_hand")` reads it. That takes two parts: digits to
 train with, and, drawn in a sitting of their own with --part test, digits to test on.
 
 The page is in examples/parts/draw_page/: index.html, style.css and the *.js are what the browser
 runs, ink.py makes a digit of MNIST of the strokes, look.py computes what is shown, explain.py works
-out one pixel, keep.py writes the data set. This file is the server between them. It is for this
-machine alone: it listens on 127.0.0.1, and answers the page that it served itself and no other.
+out one pixel, seen.py how far a drawing is from all digits seen, keep.py has your digits. This file
+is the server between them. It is for this machine alone: it listens on 127.0.0.1, and answers the
+page that it served itself and no other.
 """
 
 import argparse
@@ -26,7 +28,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # runs without installing, too
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from parts.draw_page.keep import PREFIX, Kept
+from parts.draw_page.keep import PREFIX, Drawn, Kept
 from parts.draw_page.look import Look, as_bytes
 
 from tinynet.printing import ending_quietly
@@ -40,7 +42,7 @@ FILES = {  # all that can be asked for with GET: no path is made of an address
     f"/{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
     for name in ("page", "pad", "maps", "explanation", "keep", "server", "show")
 }
-LESSONS = ("01_forward", "02_loss", "04_convolution", "05_pooling", "06_batchnorm")
+LESSONS = ("01_forward", "02_loss", "04_convolution", "05_pooling", "06_batchnorm", "14_your_hand")
 FILES |= {  # which the page links to
     f"/{name}.py": (f"../../lessons/{name}.py", "text/plain; charset=utf-8") for name in LESSONS
 }
@@ -67,15 +69,25 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, port, look, kept=None):
         super().__init__(("127.0.0.1", port), Handler)
-        self.look, self.kept = look, kept
-        self.answers = {"/look": look.answer}
-        if kept:
-            self.answers |= {"/keep": kept.keep, "/take_back": kept.take_back}
+        self.look, self.kept = look, kept or Drawn()
+        self.answers = {"/look": look.answer} | {
+            f"/{change.__name__}": self.with_readings(change)
+            for change in (self.kept.keep, self.kept.take_back, self.kept.choose)
+        }
         self.port = self.server_address[1]
         # A page elsewhere can have its own name lead here ("DNS rebinding"), but not change the
         # Host and the Origin that the browser then sends.
         self.hosts = {f"{name}:{self.port}" for name in ("127.0.0.1", "localhost")}
         self.origins = {f"http://{host}" for host in self.hosts}
+
+    def with_readings(self, change):
+        """A function that tells the state of the kept digits, and how each is read."""
+
+        def answer(*asked):
+            state = change(*asked)
+            return state | {"read": self.look.read(state["images"])}
+
+        return answer
 
     def handle_error(self, request, client_address):
         if not isinstance(sys.exc_info()[1], ConnectionError):  # the page was closed meanwhile
@@ -91,7 +103,9 @@ class Handler(BaseHTTPRequestHandler):
         if not self.is_from_here():
             return self.refuse(403, "this server answers only its own page")
         if self.path == "/kept":
-            return self.answer(lambda: self.server.kept and self.server.kept.state())
+            return self.answer(self.server.with_readings(self.server.kept.state))
+        if self.path == "/my_hand.zip":
+            return self.answer(self.server.kept.zipped, "application/zip")
         if self.path not in FILES:
             return self.refuse(404, "there is no such page")
         name, kind = FILES[self.path]
@@ -112,14 +126,14 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         self.answer(lambda: self.server.answers[self.path](json.loads(body)))
 
-    def answer(self, work_out):
+    def answer(self, work_out, kind="application/octet-stream"):
         try:
             answer = work_out()
         except (ValueError, RecursionError) as error:  # not JSON, nested too deep, or not sensible
             return self.refuse(400, str(error))
         except OSError as error:  # a full disk, a folder that is gone
             return self.refuse(500, str(error))
-        self.reply(200, as_bytes(answer), "application/octet-stream")
+        self.reply(200, answer if isinstance(answer, bytes) else as_bytes(answer), kind)
 
     def is_from_here(self):
         """Whether the request was made to this server by its own page, or by no page at all."""
@@ -195,9 +209,9 @@ def main(options):
     address = f"http://127.0.0.1:{server.port}/"
     print(f"Draw a digit: {address}   (Ctrl-C ends)", flush=True)
     if kept:
-        count = sum(kept.state()["counts"])
+        count = kept.state()["counts"][kept.part]
         print(f"It keeps digits in {options.keep}, part {kept.part}: {count} so far", flush=True)
-    threading.Thread(target=look.mistakes.find, daemon=True).start()
+    threading.Thread(target=look.read_digits, daemon=True).start()
     if not options.no_browser:
         webbrowser.open(address)
     try:

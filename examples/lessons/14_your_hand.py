@@ -37,7 +37,7 @@ BLUE, VERMILION, BLACK = "#0072b2", "#d55e00", "#000000"
 #
 # Draw a digit on the page, then say which it is: click its button or press its key. The page adds
 # the 28 × 28 image that the network sees, and your label, to a data set in the folder `my_hand`. It
-# takes the last one back if you slipped.
+# takes the last one back if you slipped. "My digits" shows them all.
 #
 # Draw 0 to 9, five times. Some rules make it a measurement:
 #
@@ -56,6 +56,9 @@ BLUE, VERMILION, BLACK = "#0072b2", "#d55e00", "#000000"
 # one sitting has to be tested on another. The page writes MNIST's four files, the first sitting as
 # the training set and the second as the test set, which `tn.datasets.mnist("my_hand")` reads. Put
 # the folder's name above, as `HAND`.
+#
+# Without `--keep` the page has your digits as long as its program runs. Choose the sitting under
+# "My digits", and download both before you end it: the archive holds the same folder `my_hand`.
 #
 # ### A stand-in, until you have drawn
 #
@@ -549,7 +552,8 @@ if HAND is None:
 # - A 1 with a foot, a 7 with a bar: which habit costs most? Undo it, as above.
 # - Draw a hundred, label only the fifty that the network is least sure of: are they worth more than
 #   fifty at random?
-# - What does it say of letters? Could it know that it does not know?
+# - What does it say of letters? The page says how unlike all digits a drawing is
+#   ([`seen.py`](../parts/draw_page/seen.py)): how often is it right about yours?
 #
 # A good report holds: the question, asked before the digits were drawn; who drew, how many, when,
 # on what; what was chosen, on which digits; every number with its $n$ and its interval; comparisons

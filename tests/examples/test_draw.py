@@ -1,6 +1,7 @@
 """The page where one draws a digit: all of it that runs in Python. The rest: test_draw_browser."""
 
 import http.client
+import io
 import json
 import os
 import re
@@ -11,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from fractions import Fraction
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from cases import WEBASSEMBLY, ctrl_c, mnist
-from glyphs import GLYPHS
+from glyphs import GLYPHS, LETTERS, as_a_hand, scribble
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -33,16 +35,25 @@ sys.path.insert(0, str(EXAMPLES))
 import draw  # noqa: E402
 from parts.draw_page import ink  # noqa: E402
 from parts.draw_page.explain import explain  # noqa: E402
-from parts.draw_page.keep import MARK, Kept, as_idx  # noqa: E402
-from parts.draw_page.look import Look, Mistakes, activations, as_bytes, pixel_gradient  # noqa: E402
+from parts.draw_page.keep import MARK, Drawn, Kept, as_idx  # noqa: E402
+from parts.draw_page.look import (  # noqa: E402
+    Look,
+    Mistakes,
+    activations,
+    as_bytes,
+    in_batches,
+    pixel_gradient,
+)
+from parts.draw_page.seen import Seen  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def look():
-    """With the mistakes among the first test digits only, which takes no time."""
+    """Which has read the first digits only, and that takes no time."""
     look = Look()
+    look.seen = Seen(look.seen.images[:300], look.seen.labels[:300], most=1300)
     look.mistakes = Mistakes(look.x[:1300], look.y[:1300])
-    look.mistakes.find(batch_size=64)
+    look.read_digits(batch_size=64)
     return look
 
 
@@ -447,6 +458,103 @@ def test_before_a_mistake_is_found_it_says_so(look):
         Mistakes(look.x[:1300], look.y[:1300]).after(0)
 
 
+def test_how_far_a_drawing_is_from_all_digits_seen(look):
+    """Against angles worked out one by one, in float64."""
+    model = tn.models.mnist_lite(pretrained=True).eval()
+
+    def vectors(images):
+        x = as_input(images)
+        for layer in model[:23]:
+            x = layer(x)
+        return x.reshape(len(images), -1).astype(float)
+
+    def angles(image, others):
+        (a,), b = vectors(image[None]), others
+        cosines = (b @ a) / (np.linalg.norm(a) * np.linalg.norm(b, axis=1))
+        return np.degrees(np.arccos(np.minimum(cosines, 1)))
+
+    (x_train, y_train), _ = mnist()
+    trained = vectors(x_train[:300])
+    for drawing in ({"strokes": LETTERS["star"]}, {"strokes": GLYPHS[3]}, {"digit": 5}):
+        answer = look.answer(question(drawing))
+        got, here = answer["seen"], angles(answer["image"], trained)
+        assert got["angle"] == pytest.approx(here.min(), abs=1e-2)
+        assert np.array_equal(got["image"], x_train[here.argmin()])
+        assert got["label"] == y_train[here.argmin()]
+        assert (got["compared"], got["digits"]) == (1300, 300)
+    usual = look.seen.angles
+    assert len(usual) == 1300
+    for i in range(0, 1300, 50):
+        assert usual[i] == pytest.approx(angles(look.x[i], trained).min(), abs=1e-2)
+    assert got["nearer"] == sum(a < np.float32(got["angle"]) for a in usual)
+    star = look.answer(question({"strokes": LETTERS["star"]}))["seen"]
+    assert star["nearer"] / 1300 > 0.99
+
+
+def test_before_a_digit_is_compared_it_is_not_said_how_far_a_drawing_is():
+    seen = Seen(np.zeros((3, 28, 28), np.uint8), np.zeros(3), most=5)
+    assert seen.answer([]) is None
+
+
+@pytest.mark.slow
+def test_strangers_are_told_from_digits_by_the_angle(look):
+    """The numbers of the table in seen.py and of the page's text; -s shows them."""
+    rng = np.random.default_rng(1)
+    (x_train, y_train), (x_test, y_test) = mnist()
+
+    def drawn(figures, times):
+        strokes = [as_a_hand(figure, rng) for figure in figures.values() for _ in range(times)]
+        return np.array([ink.digit_of(each) for each in strokes])
+
+    turned = np.rot90(x_test[:300][np.isin(y_test[:300], [2, 3, 4, 5, 6, 7, 9])], axes=(1, 2))
+    glued = np.concatenate([x_test[:200, :14], x_test[200:400, 14:]], axis=1)
+    strangers = {
+        "letters and shapes": drawn(LETTERS, 12),
+        "scribbles": np.array([ink.digit_of(scribble(rng)) for _ in range(150)]),
+        "turned": turned,
+        "glued": np.array([ink.centred(x) for x in glued[y_test[:200] != y_test[200:400]]]),
+    }
+    digits = {"test digits": x_test[8000:], "drawn digits": drawn(GLYPHS, 12)}
+
+    seen = Seen(x_train[:2000], y_train[:2000], most=0)
+    learned = []
+    for maps in in_batches(look.model, seen.images, 100):
+        seen.learn(maps)
+        learned.append(maps[23].reshape(len(maps[0]), -1))
+    learned = np.concatenate(learned)
+
+    def measures(images):
+        """(3, n): how much of a stranger each image is, by three measures."""
+        out = []
+        for maps in in_batches(look.model, images, 100):
+            x = maps[23].reshape(len(maps[0]), -1)
+            squares = (x**2).sum(1)[:, None] - 2 * x @ learned.T + (learned**2).sum(1)
+            p = tn.loss.softmax(maps[-1].astype(float))
+            out.append([1 - p.max(1), squares.min(1), seen.nearest(maps)[0]])
+        return np.concatenate(out, axis=1)
+
+    usual, own = (measures(images) for images in digits.values())
+    found = {name: measures(images) for name, images in strangers.items()}
+    areas = np.array(
+        [[above(usual[m], values[m]) for values in found.values()] for m in range(3)]
+    )  # of each measure and each kind of stranger
+    for row, name in zip(areas, ["softmax", "distance", "angle"], strict=True):
+        print(f"\n{name:9}", *(f"{area:.3f}" for area in row), f"mean {row.mean():.3f}", end="")
+    parts = {name: values[2] for name, values in found.items()} | {"drawn digits": own[2]}
+    for part in (0.9, 0.99):
+        beyond = {k: (v > np.quantile(usual[2], part)).mean() for k, v in parts.items()}
+        print(f"\nbeyond {part:.0%}:", *(f"{k} {v:.0%}," for k, v in beyond.items()), end="")
+    softmax, distance, angle = areas
+    assert angle.mean() > max(softmax.mean(), distance.mean()) + 0.01
+    assert angle.min() > 0.93
+    assert beyond["letters and shapes"] > 0.6 and beyond["drawn digits"] < 0.05
+
+
+def above(usual, values):
+    """How often one of these values lies above a usual one: the area under the ROC curve."""
+    return np.searchsorted(np.sort(usual), values).mean() / len(usual)
+
+
 BAD = {
     "[]": "expected an object with drawing, gradient, pixel",
     '{"drawing": {"digit": 1}}': "expected an object with drawing, gradient, pixel",
@@ -525,9 +633,11 @@ def keep(kept, *digits):
 def test_what_is_kept_is_what_the_network_sees_and_mnist_reads_it(tmp_path):
     folder = tmp_path / "hand"
     state = keep(Kept(folder), 3, 1, 3)
-    assert state == {"part": "train", "counts": [0, 1, 0, 2, 0, 0, 0, 0, 0, 0]}
+    images = state.pop("images")
+    assert state == {"part": "train", "counts": {"train": 3, "test": 0}, "labels": [3, 1, 3]}
     keep(Kept(folder, "test"), 7)
     (x_train, y_train), (x_test, y_test) = tn.datasets.mnist(folder)
+    assert np.array_equal(x_train, images)
     assert (y_train.tolist(), y_test.tolist()) == ([3, 1, 3], [7])
     for image, k in zip([*x_train, *x_test], [3, 1, 3, 7], strict=True):
         np.testing.assert_array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])), strict=True)
@@ -535,38 +645,82 @@ def test_what_is_kept_is_what_the_network_sees_and_mnist_reads_it(tmp_path):
     assert "tinynet.datasets.mnist(" in (folder / MARK).read_text("utf-8")
 
 
-def test_a_folder_is_gone_on_with_and_the_last_digit_can_be_taken_back(tmp_path):
+def take_back(kept, index):
+    """The last digit for -1, as of a list."""
+    count = len(kept.state()["labels"])
+    return kept.take_back({"index": index % count, "count": count})
+
+
+@pytest.fixture(params=["memory", "folder"])
+def kept(request, tmp_path):
+    return Drawn() if request.param == "memory" else Kept(tmp_path)
+
+
+def test_any_digit_can_be_taken_back(kept):
+    keep(kept, 5, 6, 0, 7)
+    for index, label, left in [(1, 6, [5, 0, 7]), (-1, 7, [5, 0]), (0, 5, [0]), (0, 0, [])]:
+        state = take_back(kept, index)
+        assert (state["label"], state["labels"]) == (label, left)
+        for image, k in zip(state["images"], left, strict=True):
+            np.testing.assert_array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])), strict=True)
+    with pytest.raises(ValueError, match="no digit is kept"):
+        kept.take_back({"index": 0, "count": 0})
+    assert keep(kept, 2)["labels"] == [2]
+
+
+def test_a_folder_is_gone_on_with(tmp_path):
     keep(Kept(tmp_path), 5, 6)
     kept = Kept(tmp_path)
-    assert keep(kept, 0)["counts"] == [1, 0, 0, 0, 0, 1, 1, 0, 0, 0]
-    for count, label in [(3, 0), (2, 6), (1, 5)]:
-        assert kept.take_back({"count": count})["label"] == label
-    assert kept.state()["counts"] == [0] * 10
+    assert keep(kept, 0)["labels"] == [5, 6, 0]
+    for _ in range(3):
+        take_back(kept, -1)
     assert [path.name for path in tmp_path.iterdir()] == [MARK]
-    with pytest.raises(ValueError, match="no digit is kept"):
-        kept.take_back({"count": 0})
-    assert keep(kept, 2)["counts"][2] == 1
 
 
-def test_two_clicks_take_back_one_digit(tmp_path):
-    kept = Kept(tmp_path)
+def test_two_clicks_take_back_one_digit(kept):
     keep(kept, 5, 6)
-    kept.take_back({"count": 2})
+    kept.take_back({"index": 1, "count": 2})
     with pytest.raises(ValueError, match="count: expected 1, as many as are kept"):
-        kept.take_back({"count": 2})
-    assert kept.state()["counts"][5] == 1
+        kept.take_back({"index": 1, "count": 2})
+    assert kept.state()["labels"] == [5]
+
+
+def test_both_parts_come_in_an_archive_that_mnist_reads(kept, tmp_path):
+    keep(kept, 3, 1)
+    assert kept.choose({"part": "test"})["labels"] == []
+    state = keep(kept, 7)
+    assert (state["part"], state["counts"]) == ("test", {"train": 2, "test": 1})
+    with zipfile.ZipFile(io.BytesIO(kept.zipped())) as archive:
+        archive.extractall(tmp_path / "out")
+    folder = tmp_path / "out" / "my_hand"
+    (x_train, y_train), (x_test, y_test) = tn.datasets.mnist(folder)
+    assert (y_train.tolist(), y_test.tolist()) == ([3, 1], [7])
+    for image, k in zip([*x_train, *x_test], [3, 1, 7], strict=True):
+        np.testing.assert_array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])), strict=True)
+    assert keep(Kept(folder), 9)["labels"] == [3, 1, 9]  # and --keep goes on with it
+
+
+def test_an_archive_of_one_part_has_its_two_files(kept):
+    keep(kept, 3)
+    with zipfile.ZipFile(io.BytesIO(kept.zipped())) as archive:
+        assert archive.namelist() == [f"my_hand/{name}" for name in (MARK, NAMES[2], NAMES[3])]
 
 
 class Killed(BaseException):
     """Nothing catches it, as nothing catches kill -9."""
 
 
-@pytest.mark.parametrize("moment", range(5))
-@pytest.mark.parametrize("before, after", [(0, 1), (1, 2), (2, 3), (1, 0), (2, 1)])
-def test_an_interrupt_at_any_moment_loses_nothing(tmp_path, monkeypatch, before, after, moment):
-    """Killed before the n-th change to the folder: all digits are there, or all but the last."""
+CHANGES = [([], None), ([0], None), ([0, 0], None), ([0, 1, 2], None)]  # to keep one more
+CHANGES += [([3], 0), ([3, 3], 0), ([3, 3], 1), ([0, 1, 2, 1], 1), ([0, 1, 2, 1], 3)]  # to drop one
+
+
+@pytest.mark.parametrize("moment", range(6))
+@pytest.mark.parametrize("before, dropped", CHANGES)
+def test_an_interrupt_at_any_moment_loses_nothing(tmp_path, monkeypatch, before, dropped, moment):
+    """Killed before the n-th change to the folder: it is as before, or as it was to become."""
     kept = Kept(tmp_path)
-    keep(kept, *range(before))
+    keep(kept, *before)
+    after = [*before, 9] if dropped is None else [*before[:dropped], *before[dropped + 1 :]]
     changes = iter(range(moment))
 
     def interrupted(function):
@@ -581,20 +735,17 @@ def test_an_interrupt_at_any_moment_loses_nothing(tmp_path, monkeypatch, before,
         patch.setattr(os, "replace", interrupted(os.replace))
         patch.setattr(Path, "unlink", interrupted(Path.unlink))
         try:
-            if after > before:
-                keep(kept, before)
-            else:
-                kept.take_back({"count": before})
-            expected = {after}
+            keep(kept, 9) if dropped is None else take_back(kept, dropped)
+            expected = [after]
         except Killed:
-            expected = {before, after}
-    count = sum(Kept(tmp_path).state()["counts"])  # which mends it, if need be
-    assert count in expected
-    assert [len(part) for part in read_part(tmp_path)] == [count, count]
-    keep(Kept(tmp_path), 9)
-    images, labels = read_part(tmp_path)
-    assert labels.tolist() == [*range(count), 9]
-    for image, k in zip(images, labels, strict=True):
+            expected = [before, after]
+    labels = Kept(tmp_path).state()["labels"]  # which mends it, if need be
+    assert labels in expected
+    assert [len(part) for part in read_part(tmp_path)] == [len(labels)] * 2
+    keep(Kept(tmp_path), 4)
+    images, stored = read_part(tmp_path)
+    assert stored.tolist() == [*labels, 4]
+    for image, k in zip(images, stored, strict=True):
         assert np.array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])))
 
 
@@ -606,12 +757,11 @@ def read_part(folder):
     return read_idx(images, 3), read_idx(labels, 1)
 
 
-def test_two_threads_keep_all(tmp_path):
-    kept = Kept(tmp_path)
+def test_two_threads_keep_all(kept):
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda k: keep(kept, k % 10), range(40)))
-    assert kept.state()["counts"] == [4] * 10
-    images, labels = read_part(tmp_path)
+    images, labels = (kept.state()[name] for name in ("images", "labels"))
+    assert sorted(labels) == sorted([*range(10)] * 4)
     for image, k in zip(images, labels, strict=True):
         assert np.array_equal(image, ink.digit_of(as_arrays(GLYPHS[k])))
 
@@ -659,6 +809,10 @@ DAMAGED = {
         "expected images of 28×28, got 20×20",
     ),
     "a label too many": (damage(NAMES[3], as_idx(np.zeros(3))), "expected 2 labels"),
+    "not what dropping one leaves": (
+        damage(NAMES[2], as_idx(np.ones((5, 28, 28)) * np.arange(5)[:, None, None])),
+        "expected 5 labels",
+    ),
     "two labels less": (damage(NAMES[2], as_idx(np.zeros((4, 28, 28)))), "expected 4 labels"),
 }
 
@@ -683,7 +837,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
         Kept(tmp_path / "a" / "b")
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / ".DS_Store").touch()  # as file managers leave them
-    assert Kept(tmp_path / "hidden").state()["counts"] == [0] * 10
+    assert Kept(tmp_path / "hidden").state()["labels"] == []
 
 
 def test_a_part_without_a_folder_is_refused(capsys):
@@ -779,7 +933,8 @@ def test_all_files_are_served_under_a_strict_policy(server):
     assert files <= {name for name, _ in draw.FILES.values()}
     scripts = "".join(path.read_text("utf-8") for path in folder.glob("*.js"))
     assert set(re.findall(r'from "\.(/\w+\.js)"', scripts)) <= set(draw.FILES)
-    assert set(re.findall(r'"(\d\d_\w+)"', scripts)) == set(draw.LESSONS)
+    links = scripts + (folder / "index.html").read_text("utf-8")
+    assert set(re.findall(r'["/](\d\d_\w+)["."]', links)) == set(draw.LESSONS)
 
 
 @pytest.mark.parametrize(
@@ -908,21 +1063,44 @@ def test_a_port_in_use_is_said_in_a_sentence(server):
 
 
 def test_the_server_keeps_digits_and_takes_them_back(keeper, tmp_path):
-    assert from_bytes(ask(keeper, None, "/kept", "GET")[2])["counts"] == [0] * 10
-    for k in (4, 4, 8):
-        status, _, body = ask(keeper, json.dumps({"strokes": GLYPHS[k], "label": k}), "/keep")
+    def kept():
+        return from_bytes(ask(keeper, None, "/kept", "GET")[2])
+
+    assert kept()["labels"] == kept()["read"] == []
+    for k, label in ((4, 4), (8, 8), (4, 9)):
+        status, _, body = ask(keeper, json.dumps({"strokes": GLYPHS[k], "label": label}), "/keep")
         assert status == 200
-    assert from_bytes(body) == {"part": "train", "counts": [0, 0, 0, 0, 2, 0, 0, 0, 1, 0]}
-    status, _, body = ask(keeper, json.dumps({"count": 3}), "/take_back")
-    assert status == 200 and from_bytes(body)["label"] == 8
-    assert from_bytes(ask(keeper, None, "/kept", "GET")[2])["counts"][4] == 2
-    assert read_part(tmp_path)[1].tolist() == [4, 4]
+    state = from_bytes(body)
+    equal(kept(), state)
+    assert (state["labels"], state["read"]) == ([4, 8, 9], [4, 8, 4])  # as the network reads it
+    status, _, body = ask(keeper, json.dumps({"index": 1, "count": 3}), "/take_back")
+    state = from_bytes(body)
+    assert status == 200 and (state["label"], state["read"]) == (8, [4, 4])
+    assert read_part(tmp_path)[1].tolist() == [4, 9]
+    status, _, body = ask(keeper, json.dumps({"part": "test"}), "/choose")
+    assert status == 200 and from_bytes(body)["counts"] == {"train": 2, "test": 0}
+    assert from_bytes(body)["labels"] == []
 
 
-def test_without_keep_nothing_is_kept(server):
-    assert from_bytes(ask(server, None, "/kept", "GET")[2]) is None
-    for path in ("/keep", "/take_back"):
-        assert ask(server, json.dumps({"strokes": GLYPHS[1], "label": 1}), path)[0] == 404
+def test_without_a_folder_digits_are_kept_as_long_as_the_server_runs(look, tmp_path):
+    with serving(look) as server:
+        for k in (1, 7):
+            status, _, _ = ask(server, json.dumps({"strokes": GLYPHS[k], "label": k}), "/keep")
+            assert status == 200
+        status, headers, archive = ask(server, None, "/my_hand.zip", "GET")
+    assert status == 200 and headers["Content-Type"] == "application/zip"
+    assert zipfile.ZipFile(io.BytesIO(archive)).testzip() is None
+    with serving(look) as server:
+        assert from_bytes(ask(server, None, "/kept", "GET")[2])["labels"] == []
+
+
+def test_kept_digits_are_read_once_each_and_right(look):
+    images = np.concatenate([look.x[:40], look.x[5:6]])
+    expected = tn.predict_proba(look.model, images).argmax(1).tolist()
+    look.readings.clear()
+    assert look.read(images[:30]) == expected[:30]
+    assert look.read(images) == expected
+    assert len(look.readings) == 40
 
 
 @pytest.mark.parametrize(
@@ -937,8 +1115,11 @@ def test_without_keep_nothing_is_kept(server):
         ("/keep", {"strokes": [[[2, 0]]], "label": 1}, "strokes: expected points"),
         ("/keep", {"strokes": GLYPHS[1], "label": 1, "folder": "/"}, "expected an object with"),
         ("/keep", [], "expected an object with strokes, label"),
-        ("/take_back", {"count": 1}, "count: expected 0"),
-        ("/take_back", {}, "expected an object with count"),
+        ("/take_back", {"index": 0, "count": 1}, "count: expected 0"),
+        ("/take_back", {}, "expected an object with index, count"),
+        ("/choose", {"part": "both"}, "part: expected one of train, test, got 'both'"),
+        ("/choose", {"part": ["train"]}, "part: expected one of"),
+        ("/choose", {}, "expected an object with part"),
     ],
     ids=str,
 )
@@ -951,14 +1132,26 @@ def test_bad_requests_keep_nothing(keeper, tmp_path, path, asked, message):
 @pytest.mark.parametrize("path", ["/keep", "/take_back"])
 def test_requests_that_change_files_are_checked_as_all_others(keeper, tmp_path, path):
     keep(keeper.kept, 1)
-    body = json.dumps({"strokes": GLYPHS[1], "label": 1} if path == "/keep" else {"count": 1})
+    drawn, dropped = {"strokes": GLYPHS[1], "label": 1}, {"index": 0, "count": 1}
+    body = json.dumps(drawn if path == "/keep" else dropped)
     assert ask(keeper, body, path, Origin="http://evil.example")[0] == 403
     assert ask(keeper, body, path, Host="evil.example")[0] == 403
     assert ask(keeper, body, path, Content_Type="text/plain")[0] == 415
     assert ask(keeper, b"", path, Content_Length=str(draw.MOST_BYTES + 1))[0] == 413
     assert ask(keeper, None, path, "GET")[0] == 404
-    assert ask(keeper, None, "/kept", "GET", Origin="http://evil.example")[0] == 403
+    for own in ("/kept", "/my_hand.zip"):
+        assert ask(keeper, None, own, "GET", Origin="http://evil.example")[0] == 403
+        headers = ask(keeper, None, own, "GET")[1]
+        assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert len(read_part(tmp_path)[1]) == 1
+
+
+@pytest.mark.parametrize("index", [-1, 2, True, "0", None])
+def test_only_a_digit_that_is_there_is_taken_back(kept, index):
+    keep(kept, 1, 2)
+    with pytest.raises(ValueError, match="index: expected an integer in 0 … 1"):
+        kept.take_back({"index": index, "count": 2})
+    assert kept.state()["labels"] == [1, 2]
 
 
 def test_a_folder_that_is_gone_is_said(keeper, tmp_path):

@@ -58,7 +58,19 @@ export class Explanation {
     );
     this.draw();
     this.body.replaceChildren(...WORKINGS[pixel.kind](pixel, inputShape));
-    if (this.section.previousElementSibling !== maps.canvas) maps.canvas.after(this.section);
+    if (this.section.previousElementSibling === maps.canvas) return;
+    maps.canvas.after(this.section);
+    this.bringIntoSight();
+  }
+
+  /** Scroll as far as it takes to see all of it, but not so far that the row above goes away. */
+  bringIntoSight() {
+    const { scrollPaddingTop } = getComputedStyle(document.documentElement); // what sticks there
+    const edge = 8;
+    const top = (parseFloat(scrollPaddingTop) || 0) + edge;
+    const room = this.maps.canvas.getBoundingClientRect().top - top;
+    const hidden = this.section.getBoundingClientRect().bottom + edge - innerHeight;
+    if (room > 0 && hidden > 0) scrollBy(0, Math.min(room, hidden));
   }
 
   /** The map that the pixel is of, large enough to choose another with a finger. */

@@ -1,6 +1,7 @@
-"""The digits that the reader drew and labelled, kept in a folder as MNIST keeps its own.
+"""The digits that the reader drew and labelled: in memory, or in a folder as MNIST keeps its own.
 
-The folder holds MNIST's four files, not compressed, which `tinynet.datasets.mnist(folder)` reads:
+Such a folder, and the zip archive that the page hands out, hold MNIST's four files, not compressed,
+which `tinynet.datasets.mnist(folder)` reads:
 
     train-images-idx3-ubyte, train-labels-idx1-ubyte    the part "train"
     t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte      the part "test"
@@ -9,11 +10,15 @@ and MARK, a note that says whose folder it is: without it, nothing is ever writt
 
 A part is two files, and a program may be killed between writing one and the other. So the images
 are written first, and only what has a label counts: one image too many at the end is what such an
-interrupt leaves, and it is dropped. To take a digit back goes the other way, labels first.
+interrupt leaves, and it is dropped. To drop a digit, the images are written twice, one behind the
+other, as they were and as they will be; then the labels, whose number tells which of the two
+counts; then the images once.
 """
 
+import io
 import struct
 import threading
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -22,38 +27,38 @@ from tinynet.datasets.idx import read_idx
 from tinynet.files import write_atomic
 
 from .ink import SIZE, digit_of
-from .look import checked_int, checked_strokes, fields
+from .look import checked_int, checked_strokes, fields, short
 
 PREFIX = {"train": "train", "test": "t10k"}  # of the names of a part's files
 MARK = "drawn-digits.txt"
 NOTE = (
-    "Digits drawn and labelled on the page of tinynet's examples/draw.py --keep. To read them:\n"
+    "Digits drawn and labelled on the page of tinynet's examples/draw.py. To read both parts:\n"
     "(x_train, y_train), (x_test, y_test) = tinynet.datasets.mnist(this_folder)\n"
 )
+ZIPPED = "my_hand"  # the folder in the archive
 
 
-class Kept:
-    """The digits of one part of a folder. They are on the disk only: each request reads them.
+class Drawn:
+    """The digits of both parts, in memory: they are gone when the program ends."""
 
-    Raises ValueError or OSError, with a sentence for the reader, for a folder that cannot be used.
-    """
-
-    def __init__(self, folder, part="train"):
-        self.folder, self.part = Path(folder), part
+    def __init__(self, part="train"):
+        self.part = part  # to which digits are added
         self.lock = threading.Lock()
-        self._check_folder()
-        for each in PREFIX:
-            images, labels, surplus = self._read(each)
-            if surplus:
-                self._write(each, images, labels)
-        if not (self.folder / MARK).exists():
-            self.folder.mkdir(exist_ok=True)
-            write_atomic(self.folder / MARK, lambda file: file.write(NOTE.encode()), who="keep")
+        self._parts = dict.fromkeys(PREFIX, nothing())
 
     def state(self):
-        """{"part", "counts": how many of each digit are kept}, for the page."""
+        """For the page: {"part", "counts": of both, and of that part "images" and "labels"}."""
         with self.lock:
-            return self._state(self._read(self.part)[1])
+            return self._state()
+
+    def choose(self, asked):
+        """Go on with another part, asked as {"part"}. The new state."""
+        (part,) = fields(asked, "part")
+        if part not in [*PREFIX]:  # a list, for what cannot be a key
+            raise ValueError(f"part: expected one of {', '.join(PREFIX)}, got {short(part)}")
+        with self.lock:
+            self.part = part
+            return self._state()
 
     def keep(self, asked):
         """Keep a drawing, asked as {"strokes", "label"}: as the network sees it. The new state."""
@@ -63,37 +68,80 @@ class Kept:
             raise ValueError("strokes: expected a drawing, got blank paper; draw a digit first")
         image = digit_of(strokes)
         with self.lock:
-            images, labels, _ = self._read(self.part)
-            images, labels = np.concatenate([images, image[None]]), np.append(labels, label)
-            self._write(self.part, images, labels.astype(np.uint8))
-            return self._state(labels)
+            images, labels = self._read(self.part)
+            images = np.concatenate([images, image[None]])
+            self._write(self.part, images, np.append(labels, label).astype(np.uint8))
+            return self._state()
 
     def take_back(self, asked):
-        """Drop the last of the digits, asked as {"count": all that the page knows of}.
+        """Drop a digit, asked as {"index", "count": all that the page knows of}.
 
         The new state, and "label": what it was labelled.
         """
-        (count,) = fields(asked, "count")
+        index, count = fields(asked, "index", "count")
         with self.lock:
-            images, labels, _ = self._read(self.part)
+            images, labels = self._read(self.part)
             if count != len(labels):  # clicked twice, or on another page that is open as well
                 raise ValueError(f"count: expected {len(labels)}, as many as are kept by now")
             if not len(labels):
                 raise ValueError("count: no digit is kept that could be taken back")
-            self._write(self.part, images[:-1], labels[:-1], images_first=False)
-            return self._state(labels[:-1]) | {"label": int(labels[-1])}
+            i = checked_int(index, "index", len(labels))
+            rest = np.delete(images, i, axis=0), np.delete(labels, i)
+            self._write(self.part, *rest, before=images)
+            return self._state() | {"label": int(labels[i])}
+
+    def zipped(self):
+        """The bytes of a zip archive with the files of the parts that have digits, and the note."""
+        with self.lock:
+            parts = {part: self._read(part) for part in PREFIX}
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(f"{ZIPPED}/{MARK}", NOTE)
+            for part, arrays in parts.items():
+                for path, array in zip(paths(ZIPPED, part), arrays, strict=True):
+                    if len(array):
+                        archive.writestr(path.as_posix(), as_idx(array))
+        return content.getvalue()
 
     def close(self):
         """Wait for what is being written, and write nothing from now on."""
         self.lock.acquire()
 
-    def _state(self, labels):
-        return {"part": self.part, "counts": np.bincount(labels, minlength=10).tolist()}
+    def _state(self):
+        images, labels = self._read(self.part)
+        return {
+            "part": self.part,
+            "counts": {part: len(self._read(part)[1]) for part in PREFIX},
+            "images": images,
+            "labels": labels.tolist(),
+        }
 
-    def _paths(self, part):
-        """The paths of a part's images and labels."""
-        prefix = self.folder / PREFIX[part]
-        return [Path(f"{prefix}-{name}") for name in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+    def _read(self, part):
+        """(images (n, 28, 28), labels (n,))"""
+        return self._parts[part]
+
+    def _write(self, part, images, labels, before=None):
+        """What a part holds from now on; before: the images, if this is what is left of them."""
+        self._parts[part] = images, labels
+
+
+class Kept(Drawn):
+    """The digits of a folder. They are on the disk only: each request reads them.
+
+    Raises ValueError or OSError, with a sentence for the reader, for a folder that cannot be used.
+    """
+
+    def __init__(self, folder, part="train"):
+        super().__init__(part)
+        self.folder = Path(folder)
+        self._check_folder()
+        for each in PREFIX:
+            images, labels = self._read(each)
+            if len(self._stored(each)[0]) != len(labels):  # an interrupt left it so
+                self._write(each, images, labels)
+        if not (self.folder / MARK).exists():
+            self.folder.mkdir(exist_ok=True)
+            write_atomic(self.folder / MARK, lambda file: file.write(NOTE.encode()), who="keep")
 
     def _check_folder(self):
         if not self.folder.exists():
@@ -110,35 +158,73 @@ class Kept:
             )
 
     def _read(self, part):
-        """(images (n, 28, 28), labels (n,), whether there was one image more)."""
-        paths = self._paths(part)
-        images, labels = np.zeros((0, SIZE, SIZE), np.uint8), np.zeros(0, np.uint8)
-        if paths[0].exists():
-            images = read_idx(paths[0], ndim=3)
-        if paths[1].exists():
-            labels = read_idx(paths[1], ndim=1)
+        images, labels = self._stored(part)
+        belonging = those_of(images, len(labels))
+        if belonging is None:
+            images_path, labels_path = paths(self.folder, part)
+            raise ValueError(
+                f"{labels_path}: expected {len(images)} labels, one for each image in "
+                f"{images_path.name}, got {len(labels)}"
+            )
+        return belonging, labels
+
+    def _stored(self, part):
+        """(images, labels) as the files have them."""
+        images_path, labels_path = paths(self.folder, part)
+        images, labels = nothing()
+        if images_path.exists():
+            images = read_idx(images_path, ndim=3)
+        if labels_path.exists():
+            labels = read_idx(labels_path, ndim=1)
         if images.shape[1:] != (SIZE, SIZE):
             size = "×".join(map(str, images.shape[1:]))
-            raise ValueError(f"{paths[0]}: expected images of 28×28, got {size}")
+            raise ValueError(f"{images_path}: expected images of 28×28, got {size}")
         if labels.size and labels.max() > 9:
-            raise ValueError(f"{paths[1]}: expected labels in 0 … 9, got {labels.max()}")
-        surplus = len(images) - len(labels)
-        if surplus not in (0, 1):
-            raise ValueError(
-                f"{paths[1]}: expected {len(images)} labels, one for each image in "
-                f"{paths[0].name}, got {len(labels)}"
-            )
-        return images[: len(labels)], labels, surplus == 1
+            raise ValueError(f"{labels_path}: expected labels in 0 … 9, got {labels.max()}")
+        return images, labels
 
-    def _write(self, part, images, labels, images_first=True):
+    def _write(self, part, images, labels, before=None):
         """Both files of a part; the order decides what an interrupt between them leaves."""
-        steps = list(zip(self._paths(part), (images, labels), strict=True))
-        for path, array in steps if images_first else reversed(steps):
-            if len(array):
-                content = as_idx(array)
-                write_atomic(path, lambda file, content=content: file.write(content), who="keep")
-            else:
-                path.unlink(missing_ok=True)  # mnist() refuses a file without a value
+        images_path, labels_path = paths(self.folder, part)
+        put(images_path, images if before is None else np.concatenate([before, images]))
+        put(labels_path, labels)
+        if before is not None:
+            put(images_path, images)
+
+
+def nothing():
+    """(images, labels) of a part that is empty."""
+    return np.zeros((0, SIZE, SIZE), np.uint8), np.zeros(0, np.uint8)
+
+
+def those_of(images, n):
+    """Those images that n labels belong to, whatever an interrupt left; None if it was none."""
+    if len(images) - n in (0, 1):
+        return images[:n]
+    half = (len(images) + 1) // 2  # written twice, when one was dropped
+    before, after = images[:half], images[half:]
+    if n not in (len(before), len(after)) or len(before) != len(after) + 1:
+        return None
+    changed = (before[:-1] != after).any(axis=(1, 2))
+    dropped = changed.argmax() if changed.any() else len(after)
+    if not np.array_equal(np.delete(before, dropped, axis=0), after):
+        return None
+    return before if n == len(before) else after
+
+
+def paths(folder, part):
+    """The paths of a part's images and labels."""
+    prefix = Path(folder) / PREFIX[part]
+    return [Path(f"{prefix}-{name}") for name in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+
+
+def put(path, array):
+    """Write an array, or no file where it is empty: mnist() refuses one without a value."""
+    if len(array):
+        content = as_idx(array)
+        write_atomic(path, lambda file: file.write(content), who="keep")
+    else:
+        path.unlink(missing_ok=True)
 
 
 def as_idx(array):

@@ -20,6 +20,7 @@ from tinynet.train import STD, as_input
 
 from .explain import explain
 from .ink import digit_of
+from .seen import DIGITS, Seen
 
 MOST_POINTS = 2000  # of a drawing: many times what a digit takes
 NEAREST = 4  # mistakes that are shown
@@ -30,9 +31,34 @@ class Look:
 
     def __init__(self):
         self.model = tn.models.mnist_lite(pretrained=True).eval()
-        _, (self.x, self.y) = tn.datasets.mnist()
+        (x, y), (self.x, self.y) = tn.datasets.mnist()
+        # copied, so that the memory of all others is given back
+        self.seen = Seen(x[:DIGITS].copy(), y[:DIGITS].copy(), most=len(self.x))
         self.mistakes = Mistakes(self.x, self.y)
+        self.readings = {}  # of kept digits, by the bytes of their images
         self.lock = threading.Lock()  # a layer keeps what one backward needs
+
+    def read_digits(self, batch_size=16):
+        """Find mistakes, and what is usual, while the page is already in use.
+
+        It reads the digits once, with a network of its own; it takes seconds in plain NumPy. A few
+        at a time, so that a drawing in between need not wait.
+        """
+        model = tn.models.mnist_lite(pretrained=True).eval()
+        for maps in in_batches(model, self.seen.images, batch_size):
+            self.seen.learn(maps)
+        for maps in in_batches(model, self.mistakes.x, batch_size):
+            self.seen.compare(maps)
+            self.mistakes.add(maps)
+
+    def read(self, images):
+        """[which digit each of images (n, 28, 28) is read as]; no image is read twice."""
+        unread = np.array([image for image in images if image.tobytes() not in self.readings])
+        with self.lock:
+            logits = [z for maps in in_batches(self.model, unread, 16) for z in maps[-1]]
+        for image, z in zip(unread, logits, strict=True):
+            self.readings[image.tobytes()] = int(z.argmax())
+        return [self.readings[image.tobytes()] for image in images]
 
     def answer(self, asked):
         """A dict with arrays: images (28, 28) uint8; slope (28, 28) and maps (c, h, w), float32.
@@ -60,6 +86,7 @@ class Look:
             ],
             "gradient": {"of": of, "class": k, "slope": slope},
             "pixel": explained(layers, maps, pixel),
+            "seen": self.seen.answer(maps),
             "mistakes": self.mistakes.nearest(maps),
         }
 
@@ -80,26 +107,21 @@ class Look:
 
 
 class Mistakes:
-    """The test digits that the shipped weights get wrong, found while the page is already in use.
-
-    `find` reads the test set once, with a network of its own; it takes seconds in plain NumPy.
-    """
+    """The test digits that the shipped weights get wrong, as far as they have been read."""
 
     def __init__(self, x, y):
         self.x, self.y = x, y
         self.read = 0  # digits so far
         self.found = []  # [(index, probabilities (10,), features)], in order
 
-    def find(self, batch_size=16):
-        """Read all test digits, a few at a time, so that a drawing in between need not wait."""
-        model = tn.models.mnist_lite(pretrained=True).eval()
-        for start in range(0, len(self.x), batch_size):
-            labels = self.y[start : start + batch_size]
-            maps = activations(model, as_input(self.x[start : start + batch_size]))
-            for i in np.flatnonzero(maps[-1].argmax(axis=1) != labels):
-                p = softmax(maps[-1][i : i + 1])[0]
-                self.found.append((start + int(i), p, features(maps)[i]))
-            self.read = start + len(labels)
+    def add(self, maps):
+        """The next test digits, by their activations."""
+        logits = maps[-1]
+        labels = self.y[self.read : self.read + len(logits)]
+        for i in np.flatnonzero(logits.argmax(axis=1) != labels):
+            p = softmax(logits[i : i + 1])[0]
+            self.found.append((self.read + int(i), p, features(maps)[i]))
+        self.read += len(labels)
 
     def after(self, index):
         """The index of the next mistake after this one; after the last comes the first."""
@@ -141,6 +163,12 @@ def activations(model, x):
     for layer in model:
         maps.append(layer(maps[-1]))
     return maps
+
+
+def in_batches(model, images, batch_size):
+    """The activations of images (n, 28, 28), a few at a time."""
+    for start in range(0, len(images), batch_size):
+        yield activations(model, as_input(images[start : start + batch_size]))
 
 
 FEATURES = 20  # maps[20] is what model[19] gave, the second MaxPool2d: (n, 16, 7, 7)

@@ -9,28 +9,35 @@ const MOVES = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRi
 
 // What each kind of layer does, and the lesson about it, from which the server takes the text.
 const KINDS = {
-  Conv2d: ["Each pixel is a weighted sum over a window of all maps below, and a bias; the weights " +
-    "are the same at every place.", "04_convolution"],
-  ReLU: ["What is negative becomes 0.", "01_forward"],
-  BatchNorm2d: ["Each map is shifted and scaled by its mean and spread in training, then by two " +
-    "learned numbers.", "06_batchnorm"],
-  MaxPool2d: ["Of each window the largest value is kept: the maps become smaller, and it matters " +
-    "less where exactly a stroke lies.", "05_pooling"],
-  AvgPool2d: ["The mean of each window: here of a whole map, one for each digit.", "05_pooling"],
-  Flatten: ["The same numbers, as a row: the logits.", "01_forward"],
-  softmax: ["e to the power of each logit, divided by the sum of all ten: positive, and 1 " +
-    "together.", "02_loss"],
+  Conv2d: (channels) => [
+    "Each pixel is a weighted sum over a window of " +
+      (channels === "1" ? "the image" : `all ${channels} maps above`) +
+      ", and a bias; a map’s weights are the same at every place.",
+    "04_convolution",
+  ],
+  ReLU: () => ["What is negative becomes 0.", "01_forward"],
+  BatchNorm2d: () => [
+    "Each map is shifted and scaled by its mean and spread in training, then by two learned numbers.",
+    "06_batchnorm",
+  ],
+  MaxPool2d: () => [
+    "Of each window the largest value is kept: it matters less where exactly a stroke lies.",
+    "05_pooling",
+  ],
+  AvgPool2d: () => ["The mean of each window: here of a whole map, one for each digit.", "05_pooling"],
+  Flatten: () => ["The same ten numbers, as a row: the logits.", "01_forward"],
+  softmax: () => [
+    "e to the power of each logit, divided by the sum of all ten: positive, and 1 together.",
+    "02_loss",
+  ],
 };
 
 /** The shape of what a layer gave as [channels, rows, columns]: logits have 1 × 1 maps. */
 export const asMaps = (shape) => [...shape, 1, 1].slice(0, 3);
 
 export class Maps {
-  /**
-   * select([channel, row, column]) and close() are called when the reader does so. isFirst: of its
-   * kind, so that it says what the kind does.
-   */
-  constructor(index, name, isFirst, { select, close }) {
+  /** select([channel, row, column]), close() and fold() are called when the reader does so. */
+  constructor(index, name, { select, close, fold }) {
     this.index = index;
     this.handlers = { select, close };
     this.title = name === "softmax" ? "softmax" : `model[${index}]`;
@@ -43,19 +50,24 @@ export class Maps {
     });
     this.range = element("span", { className: "range" });
     this.section = element(
-      "section",
-      { className: "layer" },
+      "details",
+      { className: "layer", open: true },
       element(
-        "h3",
+        "summary",
         {},
-        element("span", { className: "index" }, this.title),
-        element("code", {}, name === "softmax" ? "probabilities of the logits" : name),
-        (this.size = element("span", { className: "size" })),
-        this.range,
+        element(
+          "h3",
+          {},
+          element("span", { className: "index" }, this.title),
+          element("code", {}, name === "softmax" ? "probabilities of the logits" : name),
+          (this.size = element("span", { className: "size" })),
+          this.range,
+        ),
       ),
-      ...(isFirst && kind(name) in KINDS ? [about(kind(name))] : []),
+      about(name),
       this.canvas,
     );
+    this.section.addEventListener("toggle", fold);
     this.isSeen = false; // only what is near the window is drawn, and drawn when it comes near
     new IntersectionObserver(
       ([{ isIntersecting }]) => {
@@ -176,12 +188,10 @@ export class Maps {
   }
 }
 
-/** "Conv2d" of "Conv2d(1→8, k=3, p=1)". */
-export const kind = (name) => name.split("(")[0];
-
-/** A sentence on a kind of layer, with a link to its lesson. */
-function about(kind) {
-  const [words, lesson] = KINDS[kind];
+/** A sentence on what a layer such as "Conv2d(1→8, k=3, p=1)" does, with a link to its lesson. */
+function about(name) {
+  const [, kind, channels] = name.match(/^(\w+)(?:\((\d+)→)?/);
+  const [words, lesson] = KINDS[kind](channels);
   const number = Number(lesson.slice(0, 2));
   const link = element("a", { href: `/${lesson}.py`, target: "_blank" }, `Lesson ${number}`);
   return element("p", { className: "about" }, words, " ", link);

@@ -2,7 +2,7 @@
 
 import { Explanation } from "./explanation.js";
 import { Keep } from "./keep.js";
-import { Maps, asMaps, kind } from "./maps.js";
+import { Maps, asMaps } from "./maps.js";
 import { Pad } from "./pad.js";
 import { ask } from "./server.js";
 import {
@@ -13,7 +13,8 @@ const $ = (id) => document.getElementById(id);
 
 // -- what is asked --
 
-let drawing = { strokes: [] }; // or { digit: index }, or { misread_after: index }
+const OPENING = 0; // the test digit that is read before anything is drawn
+let drawing = { digit: OPENING }; // or { strokes }, or { misread_after: index }
 const past = []; // the drawings before it, for undo
 let pixel = null; // the one that is explained: { layer, channel, row, column }
 let answer = null; // the newest
@@ -105,7 +106,7 @@ function undo() {
   changed();
 }
 
-new Keep({
+const keep = new Keep({
   strokes: () => drawing.strokes ?? [],
   kept: clear,
   say: (text) => say("place", text),
@@ -145,7 +146,8 @@ function show() {
   const { image, probabilities } = answer;
   const blank = image.values.every((value) => value === 0);
   const read = probabilities.indexOf(Math.max(...probabilities));
-  $("hint").hidden = drawing.strokes?.length !== 0;
+  $("hint").hidden = drawing.strokes?.length > 0;
+  $("hint").classList.toggle("over", !blank); // a digit of the test set: a stroke clears it
   document.body.classList.toggle("blank", blank);
   drawImage($("preview"), image, ink, 5);
   if (answer.pixel?.layer === 0) {
@@ -168,13 +170,32 @@ function show() {
     number.textContent = percent(probabilities[k]);
     row.className = k === read && !blank ? "best" : "";
   });
+  showSeen(blank);
   showGradient();
   showMistakes();
   showLayers();
   if (!blank && changedAt !== null) {
-    const known = answer.digit === null ? "" : truth;
+    const known = answer.digit === null ? $("verdict").textContent : truth;
     say("result", `Read as ${read}, ${percent(probabilities[read])}. ${known}`);
   }
+}
+
+/** How far the drawing is from all digits seen. */
+function showSeen(blank) {
+  $("seen").hidden = blank || !answer.seen;
+  if ($("seen").hidden) return;
+  const { angle, nearer, compared, digits, label, image } = answer.seen;
+  const share = nearer / compared;
+  let verdict = "Like the digits it has seen.";
+  if (share >= 0.9) verdict = "Unusual for a digit.";
+  if (share >= 0.99) verdict = "Unlike the digits it has seen.";
+  $("seen").classList.toggle("unlike", share >= 0.99);
+  $("verdict").textContent = verdict;
+  drawImage($("seen-image"), image, ink, 2);
+  const count = (n) => n.toLocaleString("en");
+  $("seen-text").textContent =
+    `${angle.toFixed(1)}° from the nearest of ${count(digits)} training digits, this ${label}: ` +
+    `farther than ${percent(share)} of ${count(compared)} test digits are.`;
 }
 
 function showError(text) {
@@ -258,10 +279,10 @@ function showLayers() {
   answer.layers.forEach(({ name, maps }, i) => {
     const isNew = !layers[i];
     if (isNew) {
-      const isFirst = answer.layers.findIndex((other) => kind(other.name) === kind(name)) === i;
-      layers[i] = new Maps(i, name, isFirst, {
+      layers[i] = new Maps(i, name, {
         select: (place) => select(i, place),
         close: closeExplanation,
+        fold: nameFold,
       });
       $("layers").append(layers[i].section);
     }
@@ -293,6 +314,17 @@ function closeExplanation() {
   changed();
 }
 
+$("fold").addEventListener("click", () => {
+  const open = layers.every(({ section }) => !section.open);
+  for (const { section } of layers) section.open = open;
+});
+
+/** Called when a row was folded or unfolded. */
+function nameFold() {
+  const folded = layers.every(({ section }) => !section.open);
+  $("fold").textContent = folded ? "Unfold all" : "Fold all";
+}
+
 // -- the rest --
 
 const toSay = {}; // timers
@@ -303,10 +335,29 @@ function say(what, text) {
   toSay[what] = setTimeout(() => ($(`said-${what}`).textContent = text), 400);
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+/** Paint everything anew, in the colours of the style sheet. */
+function repaint() {
   readColours();
   pad.paint();
   if (answer) show();
+  if (keep.state) keep.showDigits();
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", repaint);
+
+// On paper all rows are there, in light colours, whatever is folded or not drawn yet.
+let folded = [];
+addEventListener("beforeprint", () => {
+  document.documentElement.classList.add("printing");
+  folded = [...document.querySelectorAll("details.layer:not([open])")];
+  for (const row of folded) row.open = true;
+  repaint();
+  for (const maps of layers) maps.draw();
+});
+addEventListener("afterprint", () => {
+  document.documentElement.classList.remove("printing");
+  for (const row of folded) row.open = false;
+  repaint();
 });
 new ResizeObserver(() => {
   if ($("layers").clientWidth === width) return;
