@@ -184,9 +184,10 @@ def files_of_pyodide(folder):
         found = ", ".join(re.findall(r'"(\d+\.\d+\.\d+\w*)"', text)) or "of no version"
         sys.exit(f"docs: expected Pyodide {PYODIDE_VERSION} in {folder}, got {found}. {where()}")
     lock = json.loads((folder / "pyodide-lock.json").read_text(encoding="utf-8"))["packages"]
+    lock = {one_spelling(name): package for name, package in lock.items()}
     wanted, names = list(PACKAGES), set()
     while wanted:
-        name = wanted.pop()
+        name = one_spelling(wanted.pop())
         if name not in names:
             names.add(name)
             wanted += lock[name]["depends"]
@@ -197,6 +198,10 @@ def files_of_pyodide(folder):
         if hashlib.sha256(path.read_bytes()).hexdigest() != lock[name]["sha256"]:
             sys.exit(f"docs: {path} is damaged: its SHA-256 is not the one in pyodide-lock.json")
     return RUNTIME + [lock[name]["file_name"] for name in sorted(names)]
+
+
+def one_spelling(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def where():
