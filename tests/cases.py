@@ -218,6 +218,27 @@ def backwards(x):
 LAYOUTS = [read_only, every_second, channels_last, column_major, backwards]
 
 
+def blobs(n=120, seed=0):
+    """Images of three classes that a small network can tell apart: which third is bright."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    x = rng.integers(0, 60, (n, 9, 6)).astype(np.uint8)
+    for image, label in zip(x, y, strict=True):
+        image[3 * label : 3 * label + 3] += 120
+    return x, y
+
+
+def small_network(seed=0):
+    return tn.Sequential(
+        tn.Conv2d(1, 4, 3, padding=1, rng=seed),
+        tn.ReLU(),
+        tn.BatchNorm2d(4),
+        tn.MaxPool2d((3, 2)),
+        tn.Flatten(),
+        tn.Linear(36, 3, rng=seed + 1),
+    )
+
+
 def wide_network():
     """All layers, fused or not, and one that no kernel knows."""
     return tn.Sequential(
@@ -244,3 +265,20 @@ class Doubled(tn.Layer):
     def backward(self, dy):
         self.saved(dy)
         return 2 * dy
+
+
+class Breaks(tn.Layer):
+    """Passes x on, and from a certain call on not a number."""
+
+    def __init__(self, calls):
+        self.calls = calls
+
+    def forward(self, x):
+        self.calls -= 1
+        y = x.copy() if self.calls >= 0 else np.full_like(x, np.nan)
+        self.save(y)
+        return y
+
+    def backward(self, dy):
+        self.saved(dy)
+        return dy

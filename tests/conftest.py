@@ -64,7 +64,7 @@ def is_from_a_test(tb):
     """Whether a file in this folder, and not tinynet, called what raised the error."""
     frames = [frame for frame, _ in traceback.walk_tb(tb)]
     own = [frame for frame in frames if frame.f_globals.get("__name__") not in IN_BETWEEN]
-    return Path(own[-1].f_code.co_filename).parent == Path(__file__).parent
+    return Path(__file__).parent in Path(own[-1].f_code.co_filename).parents
 
 
 def pytest_sessionfinish(session):

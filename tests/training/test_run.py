@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import normal
-from test_train import blobs, small_network
+from cases import blobs, normal, small_network
 
 import tinynet as tn
 from tinynet.average import WeightAverage

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from test_train import small_network
+from cases import small_network
 
 import tinynet as tn
 

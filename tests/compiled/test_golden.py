@@ -14,7 +14,7 @@ from golden import recipe
 
 import tinynet as tn
 
-GOLDEN = dict(np.load(Path(__file__).parent / "golden" / "pytorch.npz", allow_pickle=False))
+GOLDEN = dict(np.load(Path(__file__).parents[1] / "golden" / "pytorch.npz", allow_pickle=False))
 
 
 def under(prefix):

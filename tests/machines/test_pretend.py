@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-PRETEND = Path(__file__).parent / "pretend"
+PRETEND = Path(__file__).parents[1] / "pretend"
 TRY = """
 import os, sys
 

@@ -5,8 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from cases import WEBASSEMBLY, links
-from test_train import blobs, small_network
+from cases import WEBASSEMBLY, blobs, links, small_network
 
 import tinynet as tn
 from tinynet.data_checks import PROBE, check_images, checked_augmentation

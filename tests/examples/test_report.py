@@ -18,7 +18,7 @@ import tinynet as tn
 
 pytest.importorskip("matplotlib")
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDER = "some & 'digits'" if WINDOWS else "<some> & 'digits'"  # no name has < there
 VOID = {"meta", "img", "br"}  # tags that nothing closes
 

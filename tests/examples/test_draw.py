@@ -27,7 +27,7 @@ import tinynet as tn
 from tinynet.datasets.idx import read_idx
 from tinynet.train import MEAN, STD, as_input
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 import draw  # noqa: E402

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 import pytest
-from test_train import Breaks, blobs, small_network
+from cases import Breaks, blobs, small_network
 
 import tinynet as tn
 from tinynet.fingerprint import network_settings

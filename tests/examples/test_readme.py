@@ -11,8 +11,10 @@ from test_name import texts
 
 import tinynet as tn
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TEXTS = [ROOT / "README.md", *(ROOT / ".github").glob("*.md")]
+TEXTS += [path for folder in ("examples", "tinynet") for path in (ROOT / folder).rglob("*.md")]
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
@@ -46,9 +48,26 @@ def test_a_layer_of_ones_own(capsys):
     assert names["model"](np.ones((2, 1, 9, 9), np.float32)).shape == (2, 8, 7, 7)
 
 
-def test_links_lead_somewhere():
-    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+def anchors(text):
+    """What a heading's link on GitHub is called, for all headings."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=[str(path.relative_to(ROOT)) for path in TEXTS])
+def test_links_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    for link in re.findall(
+        r"\]\((?!http)([^)]+)\)", re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    ):
+        target, _, anchor = link.partition("#")
+        file = path.parent / target if target else path
+        assert file.exists(), link
+        assert not anchor or anchor in anchors(file.read_text(encoding="utf-8")), link
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= 150
 
 
 # -- the lines that install, train, test and activate --
@@ -109,7 +128,7 @@ def test_everything_that_runs_the_tests_runs_the_line_of_the_readme():
 def test_the_workflow_has_the_oldest_python_and_those_the_readme_names():
     workflow = (ROOT / ".github" / "workflows" / "test.yml").read_text(encoding="utf-8")
     oldest, newest, on_intel = re.search(
-        r"Python (3\.\d+) to (3\.\d+) \(on Intel Macs to (3\.\d+)", README
+        r"Python (3\.\d+) to (3\.\d+) \(on\s+Intel\s+Macs\s+to\s+(3\.\d+)", README
     ).groups()
     assert f">={oldest}\n" in (ROOT / "setup.cfg").read_text(encoding="utf-8")
     for system in (f'python: ["{oldest}", "{newest}"]', f'macos-15-intel, python: "{oldest}"',

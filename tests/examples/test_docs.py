@@ -20,7 +20,7 @@ import pytest
 import tinynet as tn
 from tinynet.exercises import EXERCISES
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 MODULES = [name for _, name, _ in pkgutil.walk_packages(tn.__path__, "tinynet.")]
 WITHOUT_EXAMPLE = {"Layer", "Parameter", "FileFormatError", "GradientError", "export_onnx"}
 

@@ -15,7 +15,7 @@ import pytest
 
 import tinynet as tn
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDERS = (".ci", "examples", "tests", "tinynet")
 STRANGER = (
     # what an installer is given, up to the end of the command

@@ -1,7 +1,7 @@
 """What would the tests not notice? Changes tinynet at random places, and runs the tests each time.
 
-    python tests/mutate.py --count 500 --seed 0                 # a sample from all modules
-    python tests/mutate.py --count 40 tinynet/loss.py tinynet/layers/*.py
+    python tests/mutation/mutate.py --count 500 --seed 0                 # a sample from all modules
+    python tests/mutation/mutate.py --count 40 tinynet/loss.py tinynet/layers/*.py
 
 A program, not a test; needs coverage, and a system that can fork. mutants.py says what is changed,
 one place in each mutant. The tests have to fail. Each survivor is a test that is missing, or a
@@ -45,12 +45,12 @@ from pathlib import Path
 import pytest
 from mutants import Mutant, mutants, mutated
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PASSED = pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED
 OUTPUT = "output.txt"  # of the last run, in its tree
 MEMORY = 16 << 30  # bytes of address space for a run
 PYTHON = {"NUMBA_DISABLE_JIT": "1"}  # kernels run as Python,
-KERNELS = "augment compiled running".split()  # in these tests: others would take an hour
+KERNELS = "test_augment", "test_compiled", "test_running"  # in these: others would take an hour
 PRELOADED = "numpy numba pytest matplotlib coverage".split()  # where each run begins
 SETTINGS = """[run]
 data_file = {folder}/coverage
@@ -228,7 +228,7 @@ class Reach:
         # a fixture belongs to all tests of its file
         found = [f for f in self.seconds if f in found or f.split("::")[0] in found]
         found.sort(key=self.seconds.get)
-        mine = [f for f in found if f.startswith(f"tests/test_{Path(mutant.file).stem}.py::")]
+        mine = [f for f in found if f"/test_{Path(mutant.file).stem}.py::" in f]
         return [mine, [f for f in found if f not in mine]]
 
 
@@ -301,11 +301,11 @@ def run_all(left, options, done):
 
         print("all tests, without a mutant", flush=True)
         reaches = Reach({}), Reach(PYTHON)
-        paths = [f"tests/{path.name}" for path in sorted((ROOT / "tests").glob("test_*.py"))]
-        paths.remove("tests/test_mutate.py")
+        found = sorted(ROOT.glob("tests/*/test_*.py"))
+        paths = [path.relative_to(ROOT).as_posix() for path in found if path.stem != "test_mutate"]
         calls = [(reaches[0].record, path, known) for path in paths]
         if any(mutant.file.startswith("tinynet/compiled/") for mutant in left):
-            paths = [f"tests/test_{name}.py" for name in KERNELS]
+            paths = [path for path in paths if Path(path).stem in KERNELS]
             calls += [(reaches[1].record, path, known) for path in paths]
         for future in all_of(calls):
             future.result()

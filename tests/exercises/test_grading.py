@@ -29,7 +29,7 @@ from tinynet.exercises.grading import grade, submissions, tries_of
 from tinynet.exercises.run import Unusable, load
 from tinynet.exercises.unseen import DRAWN, larger, same_place, twin
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "examples" / "exercises" / "grading"
 RELU = EXERCISES["relu"]
 shell = pytest.mark.skipif(WINDOWS, reason="a shell script, for Linux machines")

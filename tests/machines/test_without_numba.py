@@ -14,7 +14,7 @@ from cases import needs_numba
 import tinynet as tn
 from tinynet.compiled import available
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MISSING = r"compile: Numba, .*\(not there\)\. .*pip install numba .* the same .*: leave out compile"
 TRAINING = """
 import sys
@@ -104,7 +104,7 @@ def test_whatever_numba_raises_when_it_is_imported_is_told(error, monkeypatch):
 def test_a_report_names_numba_only_where_it_is(monkeypatch):
     pytest.importorskip("matplotlib")
     monkeypatch.syspath_prepend(ROOT / "examples")
-    report = importlib.import_module("report")
+    report = importlib.import_module("parts.report")
 
     def version(name):
         if name == "numba":

@@ -12,7 +12,7 @@ import shells
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="module")

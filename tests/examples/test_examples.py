@@ -18,7 +18,7 @@ from cases import INTERPRETED, LIMITED, WINDOWS, ctrl_c, needs_numba, write_digi
 
 import tinynet as tn
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def mnist_lite(*arguments):

@@ -12,9 +12,8 @@ import zipfile
 
 import numpy as np
 import pytest
-from cases import modes
+from cases import blobs, modes, small_network
 from test_checkpoint import fit
-from test_train import blobs, small_network
 
 import tinynet as tn
 from tinynet.checkpoint import Checkpoint

@@ -10,7 +10,7 @@ from cases import INTERPRETED, mnist, needs_numba
 
 import tinynet as tn
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COMPILED = pytest.mark.skipif(INTERPRETED, reason="minutes when interpreted")
 
 

@@ -23,7 +23,7 @@ import tinynet as tn
 from tinynet.datasets.idx import read_idx
 from tinynet.train import as_input
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "examples"))
 
 import draw
 from parts.draw_page.ink import digit_of

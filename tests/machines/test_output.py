@@ -23,7 +23,7 @@ from exercises.answers import SOLUTIONS
 from tinynet import printing
 from tinynet.printing import spelled
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 OLD = {"PYTHONUTF8": "0", "PYTHONPATH": str(ROOT), "MPLBACKEND": "Agg"}
 ENCODINGS = {

@@ -31,7 +31,7 @@ from tinynet.exercises.diagnose import check
 from tinynet.exercises.run import NotBegun, call, load
 from tinynet.exercises.task import in_dtype, named
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # without it no program starts on Windows
 NEEDED = {name: os.environ[name] for name in ("SYSTEMROOT",) if name in os.environ}
 README = ROOT / "examples" / "exercises" / "README.md"

@@ -16,7 +16,7 @@ from cases import INTERPRETED
 import tinynet as tn
 from tinynet.exercises import EXERCISES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples" / "lessons"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 LESSONS = sorted(FOLDER.glob("*.py"))
