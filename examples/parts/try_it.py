@@ -42,8 +42,7 @@ import sys
 if sys.platform == "emscripten":  # in a browser: tinynet comes from where this page came from
     import piplite
 
-    await piplite.install("{NAME}")
-"""
+    await piplite.install("{NAME}")"""
 BROWSER = """\
 **This notebook runs in your browser.** Python starts when you run the first cell, which takes up to
 a minute the first time. What you write is kept in this browser only: *File → Download* takes it
@@ -52,7 +51,7 @@ HOW = """\
 Write the body of each function in place of `raise NotImplementedError`, run its cell, then the last
 one: it says what is right, and where to look if something is not. It can be run as often as you
 like. A loop that never ends holds Python up: *Kernel → Restart Kernel* ends it."""
-CHECK_ON_COMMAND_LINE = re.compile(r"Check your answer with\n\n    python -m .*\n")
+CHECK_ON_COMMAND_LINE = re.compile(r"Check your answer with\n\n    python -m .*\n?")
 LINK = re.compile(r"\[((?:`[^`]*`|[^\]`])*)\]\((?!https?:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 
 
@@ -271,7 +270,11 @@ def kernel_extension():
 
 def run(command, folder):
     done = subprocess.run(
-        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
     )
     if done.returncode:
         output = done.stdout.decode(errors="replace").strip()
