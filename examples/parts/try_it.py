@@ -44,9 +44,9 @@ if sys.platform == "emscripten":  # in a browser: tinynet comes from where this 
 
     await piplite.install("{NAME}")"""
 BROWSER = """\
-**This notebook runs in your browser.** Python starts when you run the first cell, which takes up to
-a minute the first time. What you write is kept in this browser only: *File → Download* takes it
-elsewhere. Commands that begin with `python` need tinynet installed on a computer."""
+**This notebook runs in your browser.** Python takes its time to start, the first time most of all.
+Begin with the cell below, which fetches tinynet. What you write is kept in this browser only:
+*File → Download* takes it elsewhere. Commands that begin with `python` need tinynet installed."""
 HOW = """\
 Write the body of each function in place of `raise NotImplementedError`, run its cell, then the last
 one: it says what is right, and where to look if something is not. It can be run as often as you
@@ -65,7 +65,9 @@ def write_notebooks(folder):
         jupytext.write(notebook, path, fmt="ipynb")
     return {
         "Lessons": [(address, heading(notebook)) for address, notebook in lessons],
-        "Exercises": [(address, heading(notebook)) for address, notebook in exercises],
+        "Exercises": [
+            (address, heading(notebook)[len("Exercise ") :]) for address, notebook in exercises
+        ],
     }
 
 

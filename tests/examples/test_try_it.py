@@ -321,7 +321,7 @@ def test_in_a_browser(copy, tmp_path):
     with zipfile.ZipFile(*site.glob("pypi/tinynet_numpy-*.whl")) as wheel:
         shipped = {name for name in wheel.namelist() if name.startswith("tinynet/")}
     tracked = subprocess.run(
-        ["git", "ls-files", "tinynet"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", "tinynet"], cwd=ROOT, capture_output=True, encoding="utf-8", check=True
     )
     assert {name for name in tracked.stdout.split() if name.endswith((".py", ".npz"))} <= shipped
     assert not [name for name in shipped if "__pycache__" in name]
