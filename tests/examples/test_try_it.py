@@ -5,6 +5,7 @@ followed until its kernel asks for them, and nobody else for anything. The noteb
 here, and in WebAssembly's CPython in .ci/wasm.
 """
 
+import base64
 import contextlib
 import functools
 import hashlib
@@ -23,7 +24,7 @@ from pathlib import Path
 
 import notebooks
 import pytest
-from exercises.answers import NAMES, solutions
+from exercises.answers import NAMES
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "examples"))
@@ -75,10 +76,6 @@ def test_exercise(made, name):
     assert "not begun" in notebooks.printed(sources)
     blank = (try_it.BLANKS / f"{name}.py").read_text(encoding="utf-8")
     assert blank.endswith('"""\n\n' + "\n\n\n".join(sources[1:-1]) + "\n")
-    for path in solutions(name):
-        answer = path.read_text(encoding="utf-8")
-        said = notebooks.printed(notebooks.answered(sources, answer))
-        assert "All of it is right." in said, said
 
 
 def test_wrong_answer_is_told_so(made):
@@ -166,14 +163,14 @@ def test_wheel_of_an_installed_package(tmp_path):
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()
         record = [name for name in names if name.endswith(".dist-info/RECORD")]
-        lines = wheel.read(record[0]).decode().splitlines()
-        assert sorted(line.split(",")[0] for line in lines) == sorted(names)
+        lines = [line.split(",") for line in wheel.read(record[0]).decode().splitlines()]
+        assert sorted(name for name, _, _ in lines) == sorted(names)
+        for name, digest, size in lines[:-1]:
+            data = wheel.read(name)
+            right = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode().rstrip("=")
+            assert (digest, size) == (f"sha256={right}", str(len(data)))
         assert "comm/__init__.py" in names
         assert not [name for name in names if name.endswith((".pyc", "INSTALLER"))]
-    target = tmp_path / "installed"
-    command = f"-m pip install --quiet --no-index --no-deps --target {target}".split()
-    subprocess.run([sys.executable, *command, str(path)], check=True)  # which checks the hashes
-    assert (target / "comm" / "__init__.py").is_file()
 
 
 # -- a copy of Pyodide --
