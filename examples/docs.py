@@ -1,16 +1,15 @@
 """Make the documentation: a static site that opens offline.
 
     python examples/docs.py                    # into site/; needs: pip install ".[docs]"
-    python examples/docs.py --lessons 02 06    # while you write: these lessons only
+    python examples/docs.py --lessons 02 06    # while you write: run these lessons only
 
-index.html          what there is
-lessons/            the lessons of examples/lessons/, run here and now, with their pictures
-exercises/          the exercises, and each blank
-tinynet.html, …     the reference, from the docstrings of every module, with the derivations (pdoc)
+lessons/      the lessons of examples/lessons/, run here and now, with their pictures; glossary
+exercises/    the exercises: each blank, and what the checker says of some wrong answers
+reference/    the docstrings of every module, with the derivations and the source
+results/      the runs behind the figures
 
-Nothing is loaded from elsewhere. Formulas become MathML, which browsers show by themselves, with a
-font that comes with the site; the search is a script beside an index. docs_site/ has the pages'
-looks, and what makes HTML of notebooks. A lesson that fails stops it.
+Sphinx makes it, with MyST-NB for the lessons; parts/site/ has its settings. A lesson that has not
+changed is not run again, and one that fails stops it. Nothing is loaded from elsewhere.
 """
 
 import argparse
@@ -29,14 +28,14 @@ def parse(arguments=None):
         "--lessons",
         nargs="*",
         metavar="NAME",
-        help="only these, such as 02 06_batchnorm; links to the others lead nowhere. Default: all",
+        help="run only these, such as 02 06_batchnorm. Default: all",
     )
     return parser.parse_args(arguments)
 
 
 def main(options):
-    need("jupytext", "math_core", "nbclient", "nbconvert", "pdoc", "sklearn")
-    from parts.docs_site.build import build
+    need("furo", "jupytext", "myst_nb", "sklearn", "sphinx", "sphinx_copybutton")
+    from parts.site.build import build
 
     build(options.out, options.lessons)
 
@@ -47,7 +46,7 @@ def need(*names):
             __import__(name)
         except ImportError as error:
             missing = error.name.partition(".")[0]
-            missing = missing.replace("sklearn", "scikit-learn").replace("math_core", "math-core")
+            missing = {"sklearn": "scikit-learn"}.get(missing, missing).replace("_", "-")
             sys.exit(
                 f"docs: needs {missing}; install it with: pip install {missing} "
                 '(all that is needed, in a clone: pip install ".[docs]")'

@@ -9,7 +9,7 @@
 Weights and history go to a new folder under runs/, so that no run overwrites another. The tests
 after each epoch, in the history and on the page too, are there to be seen and choose nothing: the
 weights are those at the end. To choose, hold out digits of the training set, with --validate.
---report adds a page about the run, which needs matplotlib: pip install matplotlib
+--report adds a page about the run, which needs two packages: pip install matplotlib jinja2
 
 A run that was stopped, by Ctrl-C or otherwise, goes on where it was, to the same weights:
 
@@ -100,7 +100,9 @@ def main(options):
         try:
             from parts import report
         except ImportError:
-            sys.exit("mnist_lite: --report needs matplotlib: pip install matplotlib")
+            sys.exit(
+                "mnist_lite: --report needs matplotlib and Jinja2: pip install matplotlib jinja2"
+            )
 
     train, test = tn.datasets.mnist(options.data_dir, options.split)
     if options.validate:

@@ -232,7 +232,7 @@ def make(out, pyodide=None):
         (target / "pyodide").mkdir()
         for name in needed:
             shutil.copyfile(Path(pyodide, name), target / "pyodide" / name)
-    template = Path(__file__).with_suffix(".html").read_text(encoding="utf-8")
+    template = Path(__file__).with_suffix(".html.jinja2").read_text(encoding="utf-8")
     page = jinja2.Template(template, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     page = page.render(sections=sections, own=bool(pyodide), version=PYODIDE_VERSION)
     (target / "index.html").write_text(page, encoding="utf-8")

@@ -4,17 +4,25 @@
     python examples/research/reproduce.py quick --seeds 0-2
     python examples/research/reproduce.py default --ablation     # what each ingredient is worth
     python examples/research/reproduce.py default --table        # only show what the file holds
+    python examples/research/reproduce.py default --jobs 4       # four runs at a time
+    python examples/research/reproduce.py default --scheduler tcp://10.0.0.1:8786
 
 Runs that the file holds already, with the same settings, are not repeated: start it again to go on
 after an interruption. The ablation removes one ingredient at a time, and is tested on digits held
 out of the training set: it is a way to look for better settings, and the test set is not for that.
+
+--jobs needs joblib, and --scheduler, which gives the runs to the workers of a Dask cluster, needs
+Dask: pip install ".[cluster]" in a clone.
+
+A worker must have the same tinynet, Python, NumPy and Numba as this program, and the same kind of
+CPU, or is refused: so a run's row is the same, but for the seconds, wherever it ran. A run whose
+worker dies is begun again by another. What fails is named at the end, and all rows there are stay:
+the same command goes on with what is missing.
 """
 
 import argparse
-import sys
-from pathlib import Path
 
-from experiment import RESULTS, kept_run, read, seeds, table, tn
+from experiment import add_options, alone, ending, kept_runs, raise_failed, read, seeds, table, tn
 
 
 def parse(arguments=None):
@@ -28,9 +36,7 @@ def parse(arguments=None):
     add(
         "--ablation", action="store_true", help="remove each ingredient in turn; on held-out digits"
     )
-    add("--out", type=Path, default=RESULTS, help="the folder of the CSV files")
-    add("--threads", type=int, help="of the kernels; default: all cores")
-    add("--table", action="store_true", help="run nothing; show what the file holds")
+    add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -52,18 +58,17 @@ def ablated(recipe):
 def main(options):
     recipe = tn.recipes.RECIPES[options.recipe]
     path = options.out / f"{options.recipe}{'-ablation' * options.ablation}.csv"
+    failures = []
     if not options.table:
         variants = ablated(recipe) if options.ablation else {options.recipe: recipe}
-        for seed in options.seeds or seeds("0-4" if options.ablation else "0-9"):
-            for name, settings in variants.items():
-                how = dict(validate=options.ablation, threads=options.threads)
-                kept_run(path, name, settings, seed, **how)
+        chosen = options.seeds or seeds("0-4" if options.ablation else "0-9")
+        runs = [(name, settings, seed) for seed in chosen for name, settings in variants.items()]
+        with alone(path):
+            _, failures = kept_runs(path, runs, options, validate=options.ablation)
     print(table(read(path)))
+    raise_failed(failures)
 
 
 if __name__ == "__main__":
-    try:
-        with tn.printing.ending_quietly():
-            main(parse())
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        sys.exit(f"reproduce: {error}")
+    with ending("reproduce"):
+        main(parse())

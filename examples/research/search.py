@@ -13,15 +13,14 @@ K. Jamieson, A. Talwalkar. Non-stochastic best arm identification and hyperparam
 AISTATS 2016.
 
 Every run is a row of results/search.csv, and none is repeated: add candidates and start it again.
+The runs of a round may go side by side, with --jobs or --scheduler: see reproduce.py.
 """
 
 import argparse
 import statistics
-import sys
 from dataclasses import fields, is_dataclass, replace
-from pathlib import Path
 
-from experiment import RESULTS, kept_run, read, table, tn
+from experiment import add_options, alone, ending, kept_runs, raise_failed, read, table, tn
 
 
 def parse(arguments=None):
@@ -39,9 +38,7 @@ def parse(arguments=None):
         default=[(10, 1), (20, 2), (20, 5)],
         help="epochs x seeds",
     )
-    add("--out", type=Path, default=RESULTS, help="the folder of search.csv")
-    add("--threads", type=int, help="of the kernels; default: all cores")
-    add("--table", action="store_true", help="run nothing; show what the file holds")
+    add_options(parser)
     return parser.parse_args(arguments)
 
 
@@ -84,18 +81,24 @@ def with_number(settings, name, value):
 def halve(candidates, rounds, run):
     """The names of the candidates that are left at the end, the best first.
 
-    candidates: {name: settings}; run(name, settings, seed) gives the loss of one run.
+    candidates: {name: settings}; run([(name, settings, seed)]) gives the loss of each run, None if
+    it failed. Whose run failed is left out.
     """
     names = list(candidates)
     for number, (epochs, seeds) in enumerate(rounds, start=1):
+        runs = [
+            (name, candidates[name] | dict(epochs=epochs), seed)
+            for seed in range(seeds)
+            for name in names
+        ]
         losses = {name: [] for name in names}
-        for seed in range(seeds):
-            for name in names:
-                losses[name].append(run(name, candidates[name] | dict(epochs=epochs), seed))
-        names.sort(key=lambda name: statistics.mean(losses[name]))
+        for (name, _, _), loss in zip(runs, run(runs), strict=True):
+            losses[name].append(loss)
+        means = {name: statistics.mean(own) for name, own in losses.items() if None not in own}
+        names = sorted(means, key=means.get)
         print(f"round {number}, {epochs} epochs, {seeds} seeds:")
         for name in names:
-            print(f"  {statistics.mean(losses[name]):.5f} {name}")
+            print(f"  {means[name]:.5f} {name}")
         if number < len(rounds):
             names = names[: -(-len(names) // 2)]
     return names
@@ -103,22 +106,23 @@ def halve(candidates, rounds, run):
 
 def main(options):
     path = options.out / "search.csv"
+    failures = []
     if not options.table:
         recipe = tn.recipes.RECIPES[options.recipe]
         names = ["", *options.changes]
         candidates = {f"{options.recipe} {name}".strip(): changed(recipe, name) for name in names}
 
-        def run(name, settings, seed):
-            how = dict(validate=True, threads=options.threads)
-            return float(kept_run(path, name, settings, seed, **how)["loss"])
+        def run(runs):
+            rows, failed = kept_runs(path, runs, options, validate=True)
+            failures.extend(failed)
+            return [row and float(row["loss"]) for row in rows]
 
-        halve(candidates, options.rounds, run)
+        with alone(path):
+            halve(candidates, options.rounds, run)
     print(table(read(path)))
+    raise_failed(failures)
 
 
 if __name__ == "__main__":
-    try:
-        with tn.printing.ending_quietly():
-            main(parse())
-    except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        sys.exit(f"search: {error}")
+    with ending("search"):
+        main(parse())

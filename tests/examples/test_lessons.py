@@ -1,7 +1,6 @@
 """The lessons: each has its parts, and runs, as a script and as a notebook, with its pictures."""
 
 import ast
-import json
 import os
 import re
 import subprocess
@@ -322,39 +321,3 @@ def test_a_lesson_runs_as_a_script(path, tmp_path):
     assert not unexpected(done.stderr), "a warning, or a bar of progress"
     assert done.stdout
     assert not list(tmp_path.iterdir()) and set(FOLDER.rglob("*")) == beside
-
-
-@pytest.mark.slow
-@COMPILED
-@each_lesson
-def test_a_lesson_runs_as_a_notebook(path, tmp_path, monkeypatch):
-    import nbformat
-    from nbclient import NotebookClient
-
-    target = tmp_path / f"{path.stem}.ipynb"
-    command = ["--to", "notebook", "--set-kernel", "python3", "--output", target, path]
-    subprocess.run([sys.executable, "-m", "jupytext", *command], check=True, capture_output=True)
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.delenv("MPLBACKEND", raising=False)  # the notebook's own, which shows pictures
-    notebook = nbformat.read(target, as_version=4)
-    assert len(notebook.cells) == len(cells(path))
-    resources = {"metadata": {"path": tmp_path}}
-    NotebookClient(notebook, timeout=600, resources=resources).execute()  # raises on an error
-
-    pictures = 0
-    for cell in notebook.cells:
-        if cell.cell_type != "code":
-            continue
-        for output in cell.outputs:
-            assert output.output_type != "error", output
-            if output.get("name") == "stderr":
-                assert not unexpected(output.text), output
-            shown = output.get("data", {})
-            if output.output_type == "execute_result":
-                assert "image/png" in shown, (cell.source, json.dumps(shown))
-            pictures += "image/png" in shown
-        drawn = cell.source.count("plt.subplots(")
-        if drawn:
-            own = [o for o in cell.outputs if "image/png" in o.get("data", {})]
-            assert own, f"no picture of: {cell.source}"
-    assert pictures

@@ -17,6 +17,7 @@ from cases import WINDOWS, write_digits, write_idx
 import tinynet as tn
 
 pytest.importorskip("matplotlib")
+pytest.importorskip("jinja2")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FOLDER = "some & 'digits'" if WINDOWS else "<some> & 'digits'"  # no name has < there
@@ -64,7 +65,7 @@ class Page(HTMLParser):
         if "th" in self.open or "td" in self.open:
             self.tables[self.section][-1][-1] += data
         elif self.section and data.strip():
-            self.text[self.section].append(data.strip())
+            self.text[self.section].append(" ".join(data.split()))  # as a browser shows it
 
 
 @pytest.fixture(scope="module")
@@ -188,22 +189,62 @@ def pixels(uri):
     return np.round(255 * picture[:, :, 0]).astype(np.uint8)
 
 
-def test_a_run_without_mistakes_and_what_comes_from_outside(tmp_path, monkeypatch):
+@pytest.fixture
+def report(monkeypatch):
+    """The module that writes the page, without pictures of matplotlib, which take a while."""
     monkeypatch.syspath_prepend(EXAMPLES)
     report = importlib.import_module("parts.report")
+    monkeypatch.setattr(report, "picture", lambda _, alt: {"src": "data:", "alt": alt, "width": 1})
+    return report
+
+
+ROW = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
+ROW |= dict(lr=0.0, momentum=0.95, seconds=2.0)
+SCRIPT, IMAGE = "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>"
+
+
+def test_a_run_without_mistakes_and_what_comes_from_outside(report, tmp_path):
     x, y = (a[:12] for a in tn.datasets.mnist()[1])
-    row = dict(epoch=1, loss=0.5, accuracy=0.9, test_loss=0.1, test_accuracy=1.0)
-    row |= dict(lr=0.0, momentum=0.95, seconds=2.0)
-    hostile = {"<script>alert(1)</script>": '"><img src=x onerror=alert(1)>'}
+    hostile = {
+        SCRIPT: IMAGE,
+        "data_dir": Path("runs") / "<script> & {{ 7 * 7 }}",
+        "escaped": "&lt;",
+    }
     hostile["a folder's name"] = "no text: \udcff"
     path = tmp_path / "report.html"
-    monkeypatch.setattr(report, "picture", lambda *arguments: "")  # drawing takes a while
-    report.write(path, tn.models.mnist_lite(pretrained=True), [row], hostile, (x, y))
+    report.write(path, tn.models.mnist_lite(pretrained=True), [ROW], hostile, (x, y))
     page = Page(path.read_text(encoding="utf-8"))
     assert page.text["worst-mistakes"][1] == "All digits are read right."
-    assert tuple(page.tables["settings"][1]) == [*hostile.items()][0]
-    assert page.tables["settings"][2] == ["a folder's name", "no text: ?"]
-    assert page.tags["script"] == 0 and page.images == []
+    assert page.tables["settings"][1:4] == [[a, str(b)] for a, b in hostile.items()][:3]
+    assert page.tables["settings"][4] == ["a folder's name", "no text: ?"]
+    assert page.tags["script"] == 0
+    assert [image["src"] for _, image in page.images] == ["data:"] * 3
+
+
+def test_names_of_classes_are_escaped_everywhere(report, tmp_path):
+    x, y = (a[:12] for a in tn.datasets.mnist()[1])
+    names = [f"{i}{SCRIPT}{IMAGE}" for i in range(10)]
+    path = tmp_path / "report.html"
+    model = tn.models.mnist_lite(rng=0)
+    report.write(path, model, [ROW], {}, (x, y), names)
+    page = Page(path.read_text(encoding="utf-8"))
+    read = tn.predict_proba(model, x).argmax(axis=1)
+    wrong = int((read != y).sum())
+    assert wrong > 3
+    header, *lines = page.tables["confusion-matrix"]
+    assert header[1:] == names == [line[0] for line in lines]
+    captions = "".join(page.text["worst-mistakes"])
+    assert captions.count(SCRIPT + IMAGE) == 2 * wrong
+    assert f"a {names[y[0]]}, read as {names[read[0]]}" in page.text["feature-maps"][1]
+    alt = [image["alt"] for section, image in page.images if section == "feature-maps"]
+    assert alt == page.text["feature-maps"][1:]
+    assert page.tags["script"] == 0 and len(page.images) == 3 + wrong
+
+
+def test_what_the_template_is_not_given_is_no_blank(report):
+    jinja2 = importlib.import_module("jinja2")
+    with pytest.raises(jinja2.UndefinedError, match="'result' is undefined"):
+        report.TEMPLATE.render()
 
 
 def run_on(root, name, prefix, test, k):
@@ -280,13 +321,15 @@ def test_only_mnists_digits_are_called_digits(monkeypatch):
     assert not is_mnist(x[:5].transpose(0, 2, 1))
 
 
-def test_missing_matplotlib_is_said_before_training(tmp_path, monkeypatch):
+@pytest.mark.parametrize("missing", ["matplotlib", "jinja2"])
+def test_a_missing_package_is_said_before_training(tmp_path, monkeypatch, missing):
     monkeypatch.syspath_prepend(EXAMPLES)
     mnist_lite = importlib.import_module("mnist_lite")
     monkeypatch.delitem(sys.modules, "parts.report", raising=False)
     monkeypatch.delattr(sys.modules["parts"], "report", raising=False)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, missing, None)
     options = mnist_lite.parse(["--report", "--out", str(tmp_path / "runs")])
-    with pytest.raises(SystemExit, match=r"needs matplotlib: pip install matplotlib$"):
+    words = r"needs matplotlib and Jinja2: pip install matplotlib jinja2$"
+    with pytest.raises(SystemExit, match=words):
         mnist_lite.main(options)
     assert not (tmp_path / "runs").exists()
