@@ -2,14 +2,17 @@
 
     python examples/docs.py                    # into site/; needs: pip install ".[docs]"
     python examples/docs.py --lessons 02 06    # while you write: run these lessons only
+    python examples/docs.py --pyodide FOLDER   # try/ then needs no internet
 
 lessons/      the lessons of examples/lessons/, run here and now, with their pictures; glossary
 exercises/    the exercises: each blank, and what the checker says of some wrong answers
 reference/    the docstrings of every module, with the derivations and the source
 results/      the runs behind the figures
+try/          lessons and exercises as notebooks that run in the reader's browser
 
 Sphinx makes it, with MyST-NB for the lessons; parts/site/ has its settings. A lesson that has not
-changed is not run again, and one that fails stops it. Nothing is loaded from elsewhere.
+changed is not run again, and one that fails stops it. Nothing is loaded from elsewhere, but for
+try/, whose Python comes from Pyodide's servers if there is no copy of it.
 """
 
 import argparse
@@ -30,14 +33,21 @@ def parse(arguments=None):
         metavar="NAME",
         help="run only these, such as 02 06_batchnorm. Default: all",
     )
+    parser.add_argument(
+        "--pyodide",
+        type=Path,
+        metavar="FOLDER",
+        help="an unpacked Pyodide, to be copied into try/; default: its servers",
+    )
     return parser.parse_args(arguments)
 
 
 def main(options):
-    need("furo", "jupytext", "myst_nb", "sklearn", "sphinx", "sphinx_copybutton")
+    need("furo", "jupytext", "jupyterlite_core", "jupyterlite_pyodide_kernel", "myst_nb", "sklearn")
+    need("sphinx", "sphinx_copybutton")
     from parts.site.build import build
 
-    build(options.out, options.lessons)
+    build(options.out, options.lessons, options.pyodide)
 
 
 def need(*names):

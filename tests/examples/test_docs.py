@@ -46,7 +46,9 @@ def test_public_names_have_one(name):
         assert ">>>" in public.__doc__
 
 
-PACKAGES = ("jupytext", "sphinx", "myst_nb", "furo", "sphinx_copybutton", "sklearn")
+PACKAGES = (
+    "jupytext sphinx myst_nb furo sphinx_copybutton sklearn jupyterlite_pyodide_kernel".split()
+)
 MATHJAX = "d4295dc33744836935c1399feece5159577b34c5c8ffb9f1c6324cd82e03a882"  # tex-svg.js of 3.2.2
 
 
@@ -242,7 +244,11 @@ class Site:
         run = subprocess.run(command, capture_output=True, encoding="ascii", env=environment)
         assert run.returncode == 0, run.stdout + run.stderr
         self.folder, self.printed, self.complained = folder, run.stdout, run.stderr
-        self.pages = {path: Page(path) for path in folder.rglob("*.html")}
+        self.pages = {
+            path: Page(path)
+            for path in folder.rglob("*.html")
+            if path.parent.name == "try" or folder / "try" not in path.parents  # JupyterLite's own
+        }
         self.lessons = sorted(path for path in self.pages if re.match(r"\d\d_", path.name))
 
     def text(self, address):

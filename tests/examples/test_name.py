@@ -132,7 +132,8 @@ def test_files_that_are_no_modules_are_shipped():
 def test_docs_name_the_package_that_is_missing(missing, package, monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "examples")
     docs = importlib.import_module("docs")
-    for name in ("furo", "jupytext", "myst_nb", "sklearn", "sphinx", "sphinx_copybutton"):
+    names = "furo jupytext jupyterlite_core jupyterlite_pyodide_kernel myst_nb sklearn sphinx"
+    for name in [*names.split(), "sphinx_copybutton"]:
         monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(SystemExit, match=f"^docs: needs {package}; .*: pip install {package} "):

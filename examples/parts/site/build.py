@@ -20,13 +20,15 @@ from nbclient.exceptions import CellExecutionError
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
+from .. import try_it
 from .sources import HERE, ROOT, chosen, write_sources
 
 MATHJAX = "sphinx-mathjax-offline"  # of this package one file: all of MathJax, its letters included
 
 
-def build(out, names=None):
+def build(out, names=None, pyodide=None):
     """Write the site into the folder `out`, running the lessons whose names begin so; None: all.
+    pyodide: the folder of a copy for try/; None: there is none.
 
     What is kept for the next time lies beside it: a lesson is run again if its code has changed,
     or anything in tinynet.
@@ -34,6 +36,8 @@ def build(out, names=None):
     started = time.perf_counter()
     paths = chosen(names)
     kept = out.resolve().parent / f".{out.resolve().name}-build"
+    with step("the notebooks to try in a browser"):  # first: a damaged Pyodide is said at once
+        try_it.make(out, pyodide)
     with step("the sources of the pages"):
         notebooks = write_sources(kept / "sources", run=paths)
         copy_mathjax(kept / "static")
