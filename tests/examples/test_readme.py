@@ -18,7 +18,6 @@ TEXTS += [
     path
     for folder in ("examples", "tinynet")
     for path in (ROOT / folder).rglob("*.md")
-    if path.parent.name != "site"  # whose links lead to pages of the site
 ]
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
