@@ -14,11 +14,7 @@ import tinynet as tn
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 TEXTS = [ROOT / "README.md", *(ROOT / ".github").glob("*.md")]
-TEXTS += [
-    path
-    for folder in ("examples", "tinynet")
-    for path in (ROOT / folder).rglob("*.md")
-]
+TEXTS += [path for folder in ("examples", "tinynet") for path in (ROOT / folder).rglob("*.md")]
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 

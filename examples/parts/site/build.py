@@ -23,6 +23,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils
 from .. import try_it
 from .sources import HERE, ROOT, chosen, write_sources
 
+TIMES = "13_fast"  # the lesson that does
 MATHJAX = "sphinx-mathjax-offline"  # of this package one file: all of MathJax, its letters included
 
 
@@ -77,26 +78,45 @@ def forget(folders, but):
 
 
 def run_lessons(paths, folder):
-    """Run the notebooks that have no outputs in the folder yet, two at a time, and put them there,
-    where MyST-NB finds them."""
+    """Run the notebooks that have no outputs in the folder yet, and put them there, where MyST-NB
+    finds them. Two go at a time, each on half of the cores; the one that times things goes last,
+    and has them all."""
     cache = get_cache(folder)
     notebooks = {path: nbformat.read(path, as_version=4) for path in paths}
     left = [path for path in paths if not has_outputs(cache, notebooks[path])]
     if len(left) < len(paths):
         same = f"{len(paths) - len(left)} of {len(paths)}"
         print(f"{same} lessons have not changed, and are not run again", flush=True)
-    with ThreadPoolExecutor(max_workers=2) as pool:  # each runs in a process of its own
-        running = {pool.submit(run, notebooks[path]): path for path in left}
-        for done in as_completed(running):
-            path = running[done]
-            try:
-                seconds = done.result()
-            except CellExecutionError as error:
-                pool.shutdown(cancel_futures=True)
-                sys.exit(f"docs: lesson {path.stem} failed:\n{error}")
+    alone = [path for path in left if path.stem == TIMES]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    for some, shares in (
+        ([path for path in left if path not in alone], [cores[::2], cores[1::2] or cores]),
+        (alone, [cores]),
+    ):
+        for path, seconds in run_side_by_side({path: notebooks[path] for path in some}, shares):
             print(f"lesson {path.stem}: {seconds:.1f} s", flush=True)
             bundle = CacheBundleIn(notebooks[path], str(path), data={"execution_seconds": seconds})
             cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def run_side_by_side(notebooks, shares):
+    """Run the notebooks, each in a process that has one of the shares of the cores, so that their
+    threads do not wait for each other; (path, seconds) of each as it ends."""
+    free = iter(shares)
+    with ThreadPoolExecutor(len(shares), initializer=lambda: keep_to(next(free))) as pool:
+        running = {pool.submit(run, notebook): path for path, notebook in notebooks.items()}
+        for done in as_completed(running):
+            try:
+                yield running[done], done.result()
+            except CellExecutionError as error:
+                pool.shutdown(cancel_futures=True)
+                sys.exit(f"docs: lesson {running[done].stem} failed:\n{error}")
+
+
+def keep_to(cores):
+    """From here on this thread, and the processes that it starts, run on these cores."""
+    if cores:
+        os.sched_setaffinity(0, cores)
 
 
 def has_outputs(cache, notebook):
