@@ -36,7 +36,7 @@ x_held, y_held = x_held[:1000], y_held[:1000]
 # $E[y_j^2]$. Multiply out the square:
 #
 # $$E[y_j^2] = \sum_i \sum_k E[w_{ji} w_{jk}]\;E[x_i x_k] = \sum_i \sigma^2\,E[x_i^2]
-#   = \text{fan\_in} \cdot \sigma^2 \cdot E[x^2]$$
+#   = \mathrm{fan\_in} \cdot \sigma^2 \cdot E[x^2]$$
 #
 # For $i \ne k$ the two weights are independent, and $E[w_{ji} w_{jk}] = 0 \cdot 0$: all mixed terms
 # vanish. Nothing was asked of x: it need not be independent, nor have mean 0. Its **mean square**
@@ -45,7 +45,7 @@ x_held, y_held = x_held[:1000], y_held[:1000]
 # A convolution with weights w $(o, c, k_h, k_w)$ takes the same sum over a window:
 #
 # $$y_{o,i,j} = \sum_{c,a,b} w_{o,c,a,b}\;x_{c,\,i+a,\,j+b} \qquad
-#   \text{fan\_in} = c \cdot k_h \cdot k_w$$
+#   \mathrm{fan\_in} = c \cdot k_h \cdot k_w$$
 #
 # (At a padded border some inputs are 0; fan_in is smaller there.)
 #
@@ -53,7 +53,7 @@ x_held, y_held = x_held[:1000], y_held[:1000]
 # distributed symmetrically about 0. ReLU keeps one half: $E[\text{ReLU}(y)^2] = \frac12 E[y^2]$.
 # Altogether each convolution with its ReLU multiplies the mean square by
 #
-# $$\boxed{\;\tfrac12 \cdot \text{fan\_in} \cdot \sigma^2\;}$$
+# $$\boxed{\;\tfrac12 \cdot \mathrm{fan\_in} \cdot \sigma^2\;}$$
 #
 # ## Backward through one layer
 #
@@ -62,9 +62,9 @@ x_held, y_held = x_held[:1000], y_held[:1000]
 # place in the window and each output channel (stride 1):
 #
 # $$dx_{c,i,j} = \sum_{o,a,b} w_{o,c,a,b}\;dy_{o,\,i-a,\,j-b} \qquad
-#   \text{fan\_out} = o \cdot k_h \cdot k_w$$
+#   \mathrm{fan\_out} = o \cdot k_h \cdot k_w$$
 #
-# The same steps give $E[dx^2] = \text{fan\_out} \cdot \sigma^2 \cdot E[dy^2]$, if we take dy for
+# The same steps give $E[dx^2] = \mathrm{fan\_out} \cdot \sigma^2 \cdot E[dy^2]$, if we take dy for
 # independent of these weights. (It is not quite: it has been computed with y. The measurements
 # below say how good this is.) ReLU lets half of dy through: again the factor ½.
 
@@ -104,21 +104,21 @@ for layer, shape, fan_in, fan_out in [
 # With $K$ layers the factor comes to the power of $K$. Only a factor of 1 survives that.
 #
 # **Xavier** (X. Glorot and Y. Bengio, AISTATS 2010) had symmetric activations such as tanh, with
-# slope 1 at 0, in mind: no ½. Forward asks for $\text{fan\_in} \cdot \sigma^2 = 1$, backward for
-# $\text{fan\_out} \cdot \sigma^2 = 1$. Both hold only if the two are equal; the compromise is
+# slope 1 at 0, in mind: no ½. Forward asks for $\mathrm{fan\_in} \cdot \sigma^2 = 1$, backward for
+# $\mathrm{fan\_out} \cdot \sigma^2 = 1$. Both hold only if the two are equal; the compromise is
 #
-# $$\sigma^2 = \frac{2}{\text{fan\_in} + \text{fan\_out}}$$
+# $$\sigma^2 = \frac{2}{\mathrm{fan\_in} + \mathrm{fan\_out}}$$
 #
 # **He** (K. He and others, ICCV 2015) put in the ½ of ReLU:
 #
-# $$\sigma^2 = \frac{2}{\text{fan\_in}}$$
+# $$\sigma^2 = \frac{2}{\mathrm{fan\_in}}$$
 #
-# or $2/\text{fan\_out}$. Either will do: where all kernels have one size, one layer's fan_out is
+# or $2/\mathrm{fan\_out}$. Either will do: where all kernels have one size, one layer's fan_out is
 # the next one's fan_in, so in a product over all layers nearly everything cancels.
 #
-# We call $g = \sigma \sqrt{\text{fan\_in}}$ the **gain**. He is $g = \sqrt 2 = 1.41$. Xavier is
+# We call $g = \sigma \sqrt{\mathrm{fan\_in}}$ the **gain**. He is $g = \sqrt 2 = 1.41$. Xavier is
 # $g = 1$ where fan_in = fan_out. And tinynet's default, which is PyTorch's: uniform between
-# $\pm b$ with $b = 1/\sqrt{\text{fan\_in}}$. A uniform distribution has the variance $b^2/3$, so
+# $\pm b$ with $b = 1/\sqrt{\mathrm{fan\_in}}$. A uniform distribution has the variance $b^2/3$, so
 # $g = 1/\sqrt 3 = 0.58$. (Glorot and Bengio call it the common heuristic, and warn of it.)
 # With ReLU, each layer multiplies the mean square by $g^2/2 = 1/6$, the standard deviation by 0.41.
 

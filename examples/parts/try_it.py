@@ -51,7 +51,7 @@ HOW = """\
 Write the body of each function in place of `raise NotImplementedError`, run its cell, then the last
 one: it says what is right, and where to look if something is not. It can be run as often as you
 like. A loop that never ends holds Python up: *Kernel → Restart Kernel* ends it."""
-CHECK_ON_COMMAND_LINE = re.compile(r"Check your answer with\n\n    python -m .*\n?")
+CHECK_ON_COMMAND_LINE = re.compile(r"Check your answer with\n\n    .*\n?")
 LINK = re.compile(r"\[((?:`[^`]*`|[^\]`])*)\]\((?!https?:|#)([^)#\s]+)(?:#[^)\s]*)?\)")
 
 

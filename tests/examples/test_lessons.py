@@ -211,6 +211,12 @@ def test_a_cell_that_draws_shows_the_picture_and_nothing_else(path):
                 assert re.match(r"print\(|.*\btight_layout\(|.*\bassert_\w+\(", call), call
 
 
+def test_words_in_formulas_hold_no_commands():
+    r"""MathJax shows \text{fan\_in} with its backslash; \mathrm{fan\_in} is right everywhere."""
+    for path in [*FOLDER.glob("*.md"), *LESSONS]:
+        assert not re.findall(r"\\text\{[^}]*\\", path.read_text(encoding="utf-8")), path
+
+
 def test_links_lead_somewhere():
     for path in [*FOLDER.glob("*.md"), *LESSONS]:
         words = path.read_text(encoding="utf-8") if path.suffix == ".md" else text(path)

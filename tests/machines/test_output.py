@@ -553,6 +553,7 @@ def test_the_page_to_draw_on(encoding, tmp_path):
     assert error.startswith("draw: cannot keep digits in ")
 
 
+@pytest.mark.slow
 def test_the_documentation(tmp_path):
     for module in ("jupytext", "sphinx", "myst_nb", "furo", "sphinx_copybutton", "sklearn"):
         pytest.importorskip(module)
