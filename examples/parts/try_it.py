@@ -11,6 +11,7 @@ import base64
 import hashlib
 import importlib.metadata
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -277,6 +278,7 @@ def run(command, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"},  # it prints paths
     )
     if done.returncode:
         output = done.stdout.decode(errors="replace").strip()
