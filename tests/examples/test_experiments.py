@@ -1,5 +1,6 @@
 """examples/research/reproduce.py, search.py and pictures.py, on a few digits."""
 
+import contextlib
 import csv
 import importlib
 import json
@@ -482,7 +483,8 @@ def gates(tmp_path):
     gates = Gates(tmp_path)
     yield gates
     for process in gates.started:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # and what it has started, which has its pipes
         process.communicate()
 
 
