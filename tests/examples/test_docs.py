@@ -15,7 +15,7 @@ import time
 import types
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote, urldefrag, urlsplit
+from urllib.parse import parse_qs, unquote, urldefrag, urlsplit
 
 import numpy as np
 import pytest
@@ -287,8 +287,11 @@ def test_no_link_is_broken(site):
             target, fragment = urldefrag(link)
             if target.startswith(("http:", "https:")):
                 continue
-            there = (path.parent / unquote(target)).resolve() if target else path
+            file, query = unquote(urlsplit(target).path), urlsplit(target).query
+            there = (path.parent / file).resolve() if file else path
             assert there.exists(), (path, link)
+            for notebook in parse_qs(query).get("path", []):  # which JupyterLite opens
+                assert (path.parent / "files" / notebook).exists(), (path, link)
             if fragment and there in site.pages:
                 assert unquote(fragment) in site.pages[there].ids, (path, link)
 
