@@ -356,6 +356,7 @@ def test_no_half_row_stays(example, tmp_path, monkeypatch):
         experiment.read(path)
 
 
+@needs_numba
 def test_workers_that_would_give_other_bits_are_refused(example, capsys):
     example("experiment")
     workers = example("workers")
