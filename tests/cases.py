@@ -1,8 +1,10 @@
 """What several test files share: configurations of windows, arrays, memory layouts, skips."""
 
+import contextlib
 import functools
 import os
 import sys
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -237,6 +239,19 @@ def small_network(seed=0):
         tn.Flatten(),
         tn.Linear(36, 3, rng=seed + 1),
     )
+
+
+@contextlib.contextmanager
+def running(server):
+    """An HTTP server that answers meanwhile, in a thread that ends however the test ends."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 def wide_network():

@@ -8,6 +8,7 @@ servers, or from a copy of it: then all that a browser asks for is in the folder
 
 import ast
 import base64
+import functools
 import hashlib
 import importlib.metadata
 import json
@@ -72,6 +73,7 @@ def write_notebooks(folder):
     }
 
 
+@functools.cache
 def without_kernels():
     """The lessons that compile nothing: where Python is in a browser, Numba is not."""
     paths = sorted(LESSONS.glob("[0-9]*.py"))

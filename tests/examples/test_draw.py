@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cases import WEBASSEMBLY, ctrl_c, mnist
+from cases import WEBASSEMBLY, ctrl_c, mnist, running
 from glyphs import GLYPHS, LETTERS, as_a_hand, scribble
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -853,13 +853,8 @@ def test_a_part_without_a_folder_is_refused(capsys):
 def serving(*arguments):
     if WEBASSEMBLY:
         pytest.skip("no sockets in WebAssembly")
-    server = draw.Server(0, *arguments)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(draw.Server(0, *arguments)) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ import os
 import re
 import shutil
 import sys
-import threading
 import time
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import running
 from glyphs import GLYPHS, LETTERS
 
 import tinynet as tn
@@ -77,12 +77,8 @@ class RecordingLook(Look):
 def server():
     server = draw.Server(0, RecordingLook())
     server.look.read_digits(batch_size=100)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(server):
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -731,16 +727,11 @@ def remembering(browser, server):
 
 
 def serving(browser, server, kept):
-    keeper = draw.Server(0, server.look, kept)
-    thread = threading.Thread(target=keeper.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    page = Page(browser, keeper)
-    page.set_window(1280, 800)
-    page.set_theme("light")
-    yield page
-    keeper.shutdown()
-    keeper.server_close()
-    thread.join()
+    with running(draw.Server(0, server.look, kept)) as keeper:
+        page = Page(browser, keeper)
+        page.set_window(1280, 800)
+        page.set_theme("light")
+        yield page
 
 
 def test_digits_are_kept_scored_deleted_and_handed_out(remembering, tmp_path):

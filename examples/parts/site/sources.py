@@ -18,6 +18,7 @@ from pygments.lexers import find_lexer_class_for_filename
 import tinynet as tn
 from tinynet.exercise import BLANKS, check
 from tinynet.exercises import EXERCISES
+from tinynet.exercises.run import importable
 
 ROOT = Path(__file__).resolve().parents[3]
 HERE = Path(__file__).resolve().parent
@@ -281,15 +282,6 @@ def said_of(name, answer):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         check(name, *functions.values())
     return printed.getvalue()
-
-
-@contextlib.contextmanager
-def importable(folder):
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
 
 
 def write_reference(sources):
